@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"usher/store/query"
+)
+
+// Account is one person in one company: the document that clients wrote, the columns derived from it, and the license columns.
+type Account struct {
+	ID      string // UUIDv7 as text; never reused but for re-adoption of a tombstone
+	Company string // the company's id
+
+	Version       int64 // grows with each change of the account, license columns included; 1 after creation
+	GroupsVersion int64 // grows with each change of the account's memberships; kept by the store
+	Groups        int   // number of groups the account is a direct member of; kept by the store
+
+	UserName   string // folded; unique in the company
+	ExternalID string // as the connection wrote it; scoped to the connection
+	Connection string // id of the connection that manages the account; empty for one made by hand
+	Display    string // name to show in member lists
+	Active     bool
+	Created    time.Time
+	Modified   time.Time
+
+	// Doc is the canonical JSON of what clients wrote, without id, meta, groups and the read-only license attributes.
+	Doc []byte
+	// Terms are the indexed values of Doc: what [query.Terms] gives for the indexes that the store was opened with.
+	Terms []query.Term
+
+	Decision
+}
+
+// Document gives Doc; with Column it makes an account a [query.Record].
+func (a *Account) Document() []byte { return a.Doc }
+
+// Decision is the license part of an account: the columns that change only in the operation which decides them.
+type Decision struct {
+	License       string // the wanted paid license; empty when nothing asks for one
+	LicenseState  string // one of the State constants: the state of License
+	LicenseReason string // why License is not in effect; empty when it is, or when there is none
+	Effective     string // the license in effect
+
+	Seat      string // the paid license whose seat the account holds; differs from License only while a swap waits
+	SeatState string // StateReserved, StateActive or StateHeld while a seat is held, else empty
+	SeatSince time.Time
+
+	Requested time.Time // when License was first asked for: the place in the queue
+	Priority  int       // larger goes first in the queue
+	Sources   []Source  // all that ask for a license, whether or not they get it
+
+	MemberType string // "coworker" or "guest"
+	Role       string
+	Epoch      int64 // grows when sessions of the account must end
+}
+
+// License states. Reserved and active are in effect and, with held, count against the pool.
+const (
+	StateNone     = "none"
+	StateWaiting  = "waiting"
+	StateReserved = "reserved"
+	StateActive   = "active"
+	StateHeld     = "held"
+	StateBlocked  = "blocked"
+)
+
+// Source is one carrier of license intent: who asks for which license, and since when.
+type Source struct {
+	Kind     string    `json:"kind"`               // the carrier; the names are licensing's
+	Ref      string    `json:"ref,omitempty"`      // the rule's id for a group rule
+	By       string    `json:"by"`                 // connection or person that wrote it
+	License  string    `json:"license"`            // what it asks for
+	Priority int       `json:"priority,omitempty"` // of the rule
+	At       time.Time `json:"at"`                 // since when it asks for this license
+	Approved bool      `json:"approved"`           // whether the writer may assign licenses
+}
+
+// Column paths: what a filter may name beside the paths of Doc. Their values are canonical strings (see [query.Canonical]).
+const (
+	ColumnID           = "@id"
+	ColumnCreated      = "@created"      // query.DateTime
+	ColumnModified     = "@modified"     // query.DateTime
+	ColumnVersion      = "@version"      // the version of the account or group as text
+	ColumnEffective    = "@effective"    // Decision.Effective
+	ColumnLicenseState = "@licenseState" // Decision.LicenseState
+	ColumnReason       = "@licenseReason"
+	ColumnMemberType   = "@memberType"
+	ColumnRole         = "@role"
+	ColumnSourceRef    = "@sourceRef" // Source.Ref of each source that has one
+	ColumnSource       = "@source"    // "kind:license" of each source, as licensing names them
+	ColumnMembers      = "@members"   // of a group: the ids of its members
+	ColumnGroups       = "@groups"    // of an account: the ids of its groups
+)
+
+// AccountWrite is one atomic change of one account.
+type AccountWrite struct {
+	// Before is the account as it was read; the write fails with ErrVersion unless the store still has that version.
+	// Nil creates After: ErrConflict (*ConflictError) when the user name is taken.
+	Before *Account
+	// After is the account as it shall be. The store sets Version (Before's plus one), GroupsVersion and Groups.
+	// When After.Seat differs from Before's, that seat is claimed from the pool and the former one is given back.
+	After  Account
+	Events []Event
+
+	// NoSeat is written instead of After and Events when the pool has no seat for After.Seat.
+	// Nil refuses the write with ErrNoSeat, and nothing is changed.
+	NoSeat *NoSeat
+
+	// Adopt names a tombstone that this creation takes over and removes.
+	Adopt *Tombstone
+}
+
+// NoSeat is the outcome of a write whose seat could not be claimed. Account may not claim a seat itself.
+type NoSeat struct {
+	Account Account
+	Events  []Event
+}
+
+// AccountResult is the outcome of one write of a batch.
+type AccountResult struct {
+	Account Account
+	Err     error
+}
+
+// AccountDelete removes one account for good.
+type AccountDelete struct {
+	Before    Account    // ErrVersion unless the store still has this version
+	Tombstone *Tombstone // kept in its own table, so that the user name is free at once; may be nil
+	Events    []Event
+}
+
+// Tombstone remembers a deleted account so that its IdP can have the same id again for a while.
+type Tombstone struct {
+	Company    string
+	Connection string
+	ExternalID string
+	ID         string // of the deleted account
+	Created    time.Time
+	Deleted    time.Time
+}
+
+// Query asks for a page of a list, in creation order.
+type Query struct {
+	Filter query.Node // nil: all
+	After  string     // id of the record after which the page begins; empty: from the start
+	Offset int        // records to skip (after After)
+	Limit  int        // records on the page at most; 0 gives only the total
+	Total  bool       // whether to count all matches
+	Budget int        // rows that may be read before ErrTooMany; 0: no limit
+}
+
+// AccountPage is one page of accounts.
+type AccountPage struct {
+	Accounts []Account
+	Total    int // of all matches; -1 unless asked for
+	RowsRead int // index entries and documents that the engine looked at
+}
+
+// Accounts keeps the accounts of all companies. No method crosses from one company to another.
+type Accounts interface {
+	// Account gives one account: ErrNotFound.
+	Account(ctx context.Context, company, id string) (Account, error)
+	// AccountByUserName looks up by the folded user name: ErrNotFound.
+	AccountByUserName(ctx context.Context, company, userName string) (Account, error)
+	// AccountsByID gives those that exist of the accounts named, in creation order.
+	AccountsByID(ctx context.Context, company string, ids []string) ([]Account, error)
+	// ListAccounts gives a page: ErrTooMany when over budget.
+	ListAccounts(ctx context.Context, company string, q Query) (AccountPage, error)
+
+	// WriteAccount makes one atomic change and returns what was stored.
+	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName), ErrNoSeat.
+	WriteAccount(ctx context.Context, w AccountWrite) (Account, error)
+	// WriteAccounts makes many changes, each atomic by itself and independent of the others; the results are in order.
+	WriteAccounts(ctx context.Context, ws []AccountWrite) []AccountResult
+	// DeleteAccount removes the account, its seat, its place in the queue and its memberships: ErrNotFound, ErrVersion.
+	DeleteAccount(ctx context.Context, d AccountDelete) error
+
+	// NewestTombstone gives the latest tombstone of a connection's externalId that was deleted at or after since: ErrNotFound.
+	NewestTombstone(ctx context.Context, company, connection, externalID string, since time.Time) (Tombstone, error)
+	// DropTombstones forgets those deleted before the time given, in all companies, and says how many.
+	DropTombstones(ctx context.Context, before time.Time) (int, error)
+}

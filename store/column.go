@@ -1,0 +1,87 @@
+package store
+
+import (
+	"strconv"
+	"time"
+
+	"usher/store/query"
+)
+
+// ColumnIndexes are the indexes over columns that every engine keeps for accounts, beside those over the document that it was
+// opened with. The values that nearly every account has are left out of them.
+func ColumnIndexes() []query.Index {
+	return []query.Index{
+		{Path: ColumnEffective, Type: query.String, Fold: true, Except: "video-pro"},
+		{Path: ColumnLicenseState, Type: query.String, Fold: true, Except: StateNone},
+		{Path: ColumnMemberType, Type: query.String, Fold: true, Except: "coworker"},
+		{Path: ColumnSourceRef, Type: query.String},
+	}
+}
+
+// Column gives the canonical values of a column, nil for one that the account does not have. ColumnGroups is the engine's.
+func (a *Account) Column(path string) []string {
+	switch path {
+	case ColumnID:
+		return []string{a.ID}
+	case ColumnCreated:
+		return instant(a.Created)
+	case ColumnModified:
+		return instant(a.Modified)
+	case ColumnVersion:
+		return []string{strconv.FormatInt(a.Version, 10) + "." + strconv.FormatInt(a.GroupsVersion, 10)}
+	case ColumnEffective:
+		return text(a.Effective)
+	case ColumnLicenseState:
+		return text(a.LicenseState)
+	case ColumnReason:
+		return text(a.LicenseReason)
+	case ColumnMemberType:
+		return text(a.MemberType)
+	case ColumnRole:
+		return text(a.Role)
+	case ColumnSourceRef:
+		var refs []string
+		for _, s := range a.Sources {
+			if s.Ref != "" {
+				refs = append(refs, s.Ref)
+			}
+		}
+		return refs
+	case ColumnSource:
+		var all []string
+		for _, s := range a.Sources {
+			all = append(all, s.Kind+":"+s.License)
+		}
+		return all
+	}
+	return nil
+}
+
+// Column gives the canonical values of a column, nil for one that the group does not have. ColumnMembers is the engine's.
+func (g *Group) Column(path string) []string {
+	switch path {
+	case ColumnID:
+		return []string{g.ID}
+	case ColumnCreated:
+		return instant(g.Created)
+	case ColumnModified:
+		return instant(g.Modified)
+	case ColumnVersion:
+		return []string{strconv.FormatInt(g.Version, 10)}
+	}
+	return nil
+}
+
+func text(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func instant(t time.Time) []string {
+	if t.IsZero() {
+		return nil
+	}
+	return []string{query.FormatDateTime(t)}
+}

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Company is one tenant: its tier, its policies and its domains.
+type Company struct {
+	ID      string
+	Version int64
+	Name    string // the short name in addresses and on the command line; unique, lower case
+	Display string
+	Tier    string // "free" or "video-pro-plus"
+	Epoch   int64  // grows when all sessions of the company must end
+
+	SeatPolicy  string        // "waiting" or "strict"
+	HoldFor     time.Duration // how long the seat of a deactivated account is held while nobody waits
+	GuestPolicy string        // "webmail" or "unverified"
+	Domains     []string      // verified domains, folded; each is unique over all companies
+
+	Created time.Time
+}
+
+// LocalAdmin is an administrator's own record: not an account, in a name space of its own, unseen by SCIM.
+type LocalAdmin struct {
+	ID       string
+	Company  string
+	Login    string // folded; unique in the company
+	Password string // argon2id in PHC form, never clear text
+	Role     string
+	Created  time.Time
+}
+
+// Companies keeps the companies and their local admins.
+type Companies interface {
+	// CreateCompany stores a company with its pools and its first local admin, all or nothing: *ConflictError (Company.Name, Domain).
+	CreateCompany(ctx context.Context, c Company, pools []Pool, admin *LocalAdmin, events []Event) (Company, error)
+	// Company gives one company by id, CompanyByName by its short name: ErrNotFound.
+	Company(ctx context.Context, id string) (Company, error)
+	CompanyByName(ctx context.Context, name string) (Company, error)
+	// ListCompanies gives all companies in creation order.
+	ListCompanies(ctx context.Context) ([]Company, error)
+	// DomainOwner gives the id of the company that has verified the domain (folded): ErrNotFound.
+	DomainOwner(ctx context.Context, domain string) (string, error)
+	// ListLocalAdmins gives the local admins of a company.
+	ListLocalAdmins(ctx context.Context, company string) ([]LocalAdmin, error)
+}

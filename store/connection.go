@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Connection is one IdP's link to a company.
+type Connection struct {
+	ID      string
+	Company string
+	Name    string // unique in the company
+	Mode    string // ModeLive or ModePaused
+	Epoch   int64  // grows when sessions born from the connection must end
+	// QuirksOff names the vendor quirks that are switched off for the connection.
+	QuirksOff []string
+	Created   time.Time
+}
+
+// Connection modes. A paused connection keeps everything and accepts no writes.
+const (
+	ModeLive   = "live"
+	ModePaused = "paused"
+)
+
+// Token is one bearer token of a connection. Only its hash is stored.
+type Token struct {
+	Hash       [32]byte // SHA-256 of the token
+	ID         string   // what people call it by; says nothing about the token
+	Company    string
+	Connection string
+	Scopes     []string
+	GrantedBy  string // who gave the scope to assign licenses
+	Created    time.Time
+	Expires    time.Time // zero: never
+}
+
+// Connections keeps the connections and their tokens.
+type Connections interface {
+	// CreateConnection stores a connection: *ConflictError (Connection.Name).
+	CreateConnection(ctx context.Context, c Connection, events []Event) error
+	// Connection gives one by id, ConnectionByName by name within its company: ErrNotFound.
+	Connection(ctx context.Context, id string) (Connection, error)
+	ConnectionByName(ctx context.Context, company, name string) (Connection, error)
+	// ListConnections gives those of a company in creation order.
+	ListConnections(ctx context.Context, company string) ([]Connection, error)
+
+	// CreateToken stores a token.
+	CreateToken(ctx context.Context, t Token, events []Event) error
+	// Token finds a token by its hash: ErrNotFound. The caller checks Expires.
+	Token(ctx context.Context, hash [32]byte) (Token, error)
+	// ListTokens gives those of a company in creation order.
+	ListTokens(ctx context.Context, company string) ([]Token, error)
+	// DeleteToken revokes the token with the id: ErrNotFound.
+	DeleteToken(ctx context.Context, company, id string, events []Event) error
+}

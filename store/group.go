@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Group is a group of accounts. Its members are records of their own, never part of Doc.
+type Group struct {
+	ID         string // UUIDv7 as text
+	Company    string
+	Version    int64  // grows with each change of Doc and with each effective change of the members
+	Name       string // folded display name; unique in the company
+	Display    string // display name as written
+	ExternalID string
+	Members    int // number of members; kept by the store
+	Created    time.Time
+	Modified   time.Time
+	Doc        []byte // canonical JSON as written, without id, meta and members
+}
+
+// Document gives Doc; with Column it makes a group a [query.Record].
+func (g *Group) Document() []byte { return g.Doc }
+
+// Member is one member of a group.
+type Member struct {
+	ID      string // the account's id
+	Display string
+}
+
+// Membership is one group of an account.
+type Membership struct {
+	Group   string // id
+	Display string
+}
+
+// MemberChange is a change of a group's members. Adding one who is a member and removing one who is not change nothing.
+type MemberChange struct {
+	Add     []string // account ids; *UnknownMemberError when one does not exist in the company
+	Remove  []string // account ids; unknown ones are ignored
+	Exactly bool     // the members become those of Add and no others; Remove is not looked at
+}
+
+// GroupChange is one atomic change of one group.
+type GroupChange struct {
+	Company   string
+	ID        string
+	IfVersion int64 // ErrVersion unless the group is at this version; 0: any. Needed when Group is given
+	// Group, when not nil, holds the new Name, Display, ExternalID and Doc.
+	Group    *Group
+	Members  MemberChange
+	Modified time.Time
+	// Sweep and Events are written only when something changes. The sweep is durable no later than the change.
+	Sweep  *Sweep
+	Events []Event
+}
+
+// GroupChanged is the outcome of a GroupChange.
+type GroupChanged struct {
+	Group   Group // as stored
+	Changed bool  // false: the request found everything as asked for, and nothing was written
+	Added   int   // members who were not members before
+	Removed int
+}
+
+// GroupPage is one page of groups.
+type GroupPage struct {
+	Groups   []Group
+	Total    int // -1 unless asked for
+	RowsRead int
+}
+
+// Groups keeps the groups and memberships of all companies.
+type Groups interface {
+	// Group gives one group: ErrNotFound.
+	Group(ctx context.Context, company, id string) (Group, error)
+	// ListGroups gives a page: ErrTooMany when over budget.
+	ListGroups(ctx context.Context, company string, q Query) (GroupPage, error)
+
+	// CreateGroup stores g (its Version becomes 1) with its first members: *ConflictError (Group.Name), *UnknownMemberError.
+	CreateGroup(ctx context.Context, g Group, members []string, sweep *Sweep, events []Event) (Group, error)
+	// ChangeGroup makes one change. The group's record decides conflicts; its cost does not grow with the group unless Exactly is set.
+	// Errors: ErrNotFound, ErrVersion, *ConflictError (Group.Name), *UnknownMemberError.
+	ChangeGroup(ctx context.Context, c GroupChange) (GroupChanged, error)
+	// DeleteGroup removes the group and its memberships. ifVersion 0: any. Errors: ErrNotFound, ErrVersion.
+	DeleteGroup(ctx context.Context, company, id string, ifVersion int64, sweep *Sweep, events []Event) error
+
+	// Members gives up to limit members in creation order of the accounts, after the account named (empty: from the start).
+	Members(ctx context.Context, company, group, after string, limit int) ([]Member, error)
+	// IsMember says whether the account is a direct member of the group.
+	IsMember(ctx context.Context, company, group, account string) (bool, error)
+	// MembershipsOf gives the groups of each account named, in creation order of the groups.
+	MembershipsOf(ctx context.Context, company string, accounts []string) (map[string][]Membership, error)
+}

@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"usher/store"
+)
+
+// CreateConnection implements [store.Connections].
+func (s *Store) CreateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+	quirks, err := encodeList(c.QuirksOff)
+	if err != nil {
+		return err
+	}
+	if events, err = prepareEvents(events); err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
+		if taken, err := t.exists("SELECT 1 FROM connections WHERE co = ? AND name = ?", co, c.Name); err != nil {
+			return err
+		} else if taken {
+			return &store.ConflictError{Field: "Connection.Name", Value: c.Name}
+		}
+		if _, err := t.exec("INSERT INTO connections (id, co, name, mode, epoch, quirks_off, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			c.ID, co, c.Name, optional(c.Mode), c.Epoch, quirks, c.Created); err != nil {
+			return conflict(err, "Connection.ID", c.ID)
+		}
+		return t.log(co, events)
+	})
+}
+
+// encodeList gives the column of a list: JSON, or NULL for nil.
+func encodeList[T any](list []T) (any, error) {
+	if list == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	return string(b), nil
+}
+
+// decodeList is the inverse of encodeList.
+func decodeList[T any](text string) (list []T, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	return list, nil
+}
+
+// Connection implements [store.Connections].
+func (s *Store) Connection(ctx context.Context, id string) (found store.Connection, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		found, err = first(s.selectConnections(c, "id = ?", id))
+		return err
+	})
+	return found, err
+}
+
+// ConnectionByName implements [store.Connections].
+func (s *Store) ConnectionByName(ctx context.Context, company, name string) (found store.Connection, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		found, err = first(s.selectConnections(c, "co = ? AND name = ?", co, name))
+		return err
+	})
+	return found, err
+}
+
+// ListConnections implements [store.Connections].
+func (s *Store) ListConnections(ctx context.Context, company string) (all []store.Connection, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		all, err = s.selectConnections(c, "co = ?", co)
+		return err
+	})
+	return all, err
+}
+
+// first gives the only record of a look-up: ErrNotFound when there is none.
+func first[T any](records []T, err error) (record T, _ error) {
+	if err != nil {
+		return record, err
+	}
+	if len(records) == 0 {
+		return record, store.ErrNotFound
+	}
+	return records[0], nil
+}
+
+func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.Connection, error) {
+	var all []store.Connection
+	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created FROM connections WHERE "+where+" ORDER BY pk", args...)
+	defer r.close()
+	for r.next() {
+		company, err := s.idOf(c, r.int(1))
+		if err != nil {
+			return nil, err
+		}
+		quirks, err := decodeList[string](r.text(5))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, store.Connection{
+			ID: r.text(0), Company: company, Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6),
+		})
+	}
+	return all, r.err
+}
+
+// CreateToken implements [store.Connections].
+func (s *Store) CreateToken(ctx context.Context, token store.Token, events []store.Event) error {
+	scopes, err := encodeList(token.Scopes)
+	if err != nil {
+		return err
+	}
+	if events, err = prepareEvents(events); err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, token.Company, func(t *tx, co int64) error {
+		if _, err := t.exec("INSERT INTO tokens (hash, id, co, conn, scopes, granted_by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			token.Hash[:], token.ID, co, optional(token.Connection), scopes, optional(token.GrantedBy), token.Created, token.Expires); err != nil {
+			return conflict(err, "Token.ID", token.ID)
+		}
+		return t.log(co, events)
+	})
+}
+
+// Token implements [store.Connections].
+func (s *Store) Token(ctx context.Context, hash [32]byte) (found store.Token, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		found, err = first(s.selectTokens(c, "hash = ?", hash[:]))
+		return err
+	})
+	return found, err
+}
+
+// ListTokens implements [store.Connections].
+func (s *Store) ListTokens(ctx context.Context, company string) (all []store.Token, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		all, err = s.selectTokens(c, "co = ?", co)
+		return err
+	})
+	return all, err
+}
+
+func (s *Store) selectTokens(c *conn, where string, args ...any) ([]store.Token, error) {
+	var all []store.Token
+	r := c.query("SELECT hash, id, co, conn, scopes, granted_by, created, expires FROM tokens WHERE "+where+" ORDER BY pk", args...)
+	defer r.close()
+	for r.next() {
+		company, err := s.idOf(c, r.int(2))
+		if err != nil {
+			return nil, err
+		}
+		scopes, err := decodeList[string](r.text(4))
+		if err != nil {
+			return nil, err
+		}
+		t := store.Token{
+			ID: r.text(1), Company: company, Connection: r.text(3), Scopes: scopes, GrantedBy: r.text(5), Created: r.time(6), Expires: r.time(7),
+		}
+		copy(t.Hash[:], r.blob(0))
+		all = append(all, t)
+	}
+	return all, r.err
+}
+
+// DeleteToken implements [store.Connections].
+func (s *Store) DeleteToken(ctx context.Context, company, id string, events []store.Event) error {
+	events, err := prepareEvents(events)
+	if err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, company, func(t *tx, co int64) error {
+		n, err := t.exec("DELETE FROM tokens WHERE co = ? AND id = ?", co, id)
+		if err := orNotFound(n > 0, err); err != nil {
+			return err
+		}
+		return t.log(co, events)
+	})
+}

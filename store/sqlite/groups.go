@@ -1,0 +1,104 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"usher/store"
+)
+
+// groupColumns are what scanGroup reads, of groups under the name t.
+const groupColumns = "t.pk, t.id, t.ver, t.dn, t.display, t.ext, t.n_members, t.created, t.modified, t.doc"
+
+func scanGroup(r *rows, company string) store.Group {
+	return store.Group{
+		ID: r.text(1), Company: company, Version: r.int(2), Name: r.text(3), Display: r.text(4), ExternalID: r.text(5),
+		Members: int(r.int(6)), Created: r.time(7), Modified: r.time(8), Doc: r.blob(9),
+	}
+}
+
+// group reads one group and its pk.
+func (c *conn) group(co int64, company, id string) (g store.Group, pk int64, err error) {
+	found, err := c.one(func(r *rows) { g, pk = scanGroup(r, company), r.int(0) },
+		"SELECT "+groupColumns+" FROM groups t WHERE t.co = ? AND t.id = ?", co, id)
+	return g, pk, orNotFound(found, err)
+}
+
+// Group implements [store.Groups].
+func (s *Store) Group(ctx context.Context, company, id string) (g store.Group, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		s.rowsRead.Add(1)
+		g, _, err = c.group(co, company, id)
+		return err
+	})
+	return g, err
+}
+
+// ListGroups implements [store.Groups].
+func (s *Store) ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error) {
+	var page store.GroupPage
+	l, err := s.list(ctx, groupKind{}, company, q, func(r *rows) error {
+		page.Groups = append(page.Groups, scanGroup(r, company))
+		return nil
+	})
+	page.Total, page.RowsRead = l.total, l.read
+	if err != nil {
+		page.Groups = nil
+	}
+	return page, err
+}
+
+// Members implements [store.Groups].
+func (s *Store) Members(ctx context.Context, company, group, after string, limit int) ([]store.Member, error) {
+	var members []store.Member
+	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
+		from, err := s.placeAfter(c, accountKind{}, co, after)
+		if err != nil {
+			return err
+		}
+		r := c.query(`SELECT t.id, t.display, t.pk FROM members m CROSS JOIN users t ON t.pk = m.u
+			WHERE m.g = (SELECT pk FROM groups WHERE co = ? AND id = ?) AND m.u > ? ORDER BY m.u LIMIT ?`, co, group, from, max(limit, 0))
+		defer r.close()
+		var last int64
+		for r.next() {
+			members = append(members, store.Member{ID: r.text(0), Display: r.text(1)})
+			last = r.int(2)
+		}
+		if n := len(members); n > 0 && n == limit {
+			s.places.put(placeKey{co: co, table: "users", id: members[n-1].ID}, last)
+		}
+		s.rowsRead.Add(int64(len(members)))
+		return r.err
+	})
+	return members, err
+}
+
+// IsMember implements [store.Groups].
+func (s *Store) IsMember(ctx context.Context, company, group, account string) (is bool, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		is, err = c.exists(`SELECT 1 FROM members WHERE g = (SELECT pk FROM groups WHERE co = ?1 AND id = ?2)
+			AND u = (SELECT pk FROM users WHERE co = ?1 AND id = ?3)`, co, group, account)
+		return err
+	})
+	return is, err
+}
+
+// MembershipsOf implements [store.Groups].
+func (s *Store) MembershipsOf(ctx context.Context, company string, accounts []string) (map[string][]store.Membership, error) {
+	list, err := json.Marshal(accounts)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	of := make(map[string][]store.Membership)
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		r := c.query(`SELECT t.id, g.id, g.display FROM (SELECT DISTINCT value FROM json_each(?)) j
+			CROSS JOIN users t ON t.co = ? AND t.id = j.value CROSS JOIN members m ON m.u = t.pk CROSS JOIN groups g ON g.pk = m.g
+			ORDER BY m.g`, string(list), co)
+		for r.next() {
+			of[r.text(0)] = append(of[r.text(0)], store.Membership{Group: r.text(1), Display: r.text(2)})
+		}
+		return r.err
+	})
+	return of, err
+}

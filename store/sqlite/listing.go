@@ -1,0 +1,405 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+
+	"usher/store"
+	"usher/store/query"
+)
+
+// listing is one list being made: a plan carried out on a snapshot.
+type listing struct {
+	s    *Store
+	ctx  context.Context
+	c    *conn
+	k    kind
+	co   int64
+	q    store.Query
+	emit func(*rows) error // takes a full row onto the page
+
+	from  int64 // the page begins after the record with this pk
+	skip  int   // and so many matches behind it
+	shown int   // records on the page
+	last  int64 // pk of the last of them
+	id    string
+	total int // -1 unless asked for
+	read  int
+	err   error // of what the judge looked up by itself
+}
+
+// list gives a page of a list to emit, row by row.
+func (s *Store) list(ctx context.Context, k kind, company string, q store.Query, emit func(*rows) error) (*listing, error) {
+	l := &listing{s: s, ctx: ctx, k: k, q: q, emit: emit, total: -1}
+	err := s.snapshot(ctx, func(c *conn) (err error) {
+		l.c = c
+		if l.co, err = s.numberOf(c, company); err != nil {
+			return err
+		}
+		if q.Total {
+			l.total = 0
+		}
+		return l.run()
+	})
+	s.rowsRead.Add(int64(l.read))
+	return l, err
+}
+
+func (l *listing) run() error {
+	var key placeKey
+	if l.q.After == "" && l.q.Limit > 0 {
+		key = placeKey{co: l.co, table: l.k.table(), filter: filterKey(l.q.Filter)}
+	}
+	if err := l.begin(key); err != nil {
+		return err
+	}
+	plan := query.Plan{}
+	if l.q.Filter != nil {
+		plan = query.MakePlan(l.q.Filter, l.k.indexes(l.s.index), l.estimate)
+	}
+	sources, ok := l.sources(plan.Access)
+	if !ok { // no index of ours can do what the plan asks for
+		plan.Rest, sources = l.q.Filter, []source{everything(l.k, l.co)}
+	}
+	ordered := len(sources) == 1 && sources[0].ordered
+	var err error
+	switch {
+	case len(sources) == 0: // nothing matches
+	case plan.Rest == nil && ordered:
+		err = l.cut(sources[0], plan.Access.Way == query.All)
+	case ordered:
+		err = l.judge(sources[0], plan.Rest)
+	default:
+		err = l.collect(sources, plan.Rest)
+	}
+	if err == nil {
+		err = l.err
+	}
+	if err != nil || l.shown == 0 {
+		return err
+	}
+	if l.q.After == "" {
+		key.offset = max(l.q.Offset, 0) + l.shown
+		l.s.places.put(key, l.last)
+	}
+	if l.shown == l.q.Limit { // there may be a next page, and the record may be deleted until it is asked for
+		l.s.places.put(placeKey{co: l.co, table: l.k.table(), id: l.id}, l.last)
+	}
+	return nil
+}
+
+// begin finds where the page begins.
+func (l *listing) begin(key placeKey) (err error) {
+	l.skip = max(l.q.Offset, 0)
+	if l.q.After != "" {
+		l.from, err = l.s.placeAfter(l.c, l.k, l.co, l.q.After)
+		return err
+	}
+	if l.skip > 0 && l.q.Limit > 0 {
+		key.offset = l.skip
+		if pk, ok := l.s.places.get(key); ok {
+			l.from, l.skip = pk, 0
+		}
+	}
+	return nil
+}
+
+// placeAfter gives the pk of the record with the id, or of the last before it if it has been deleted; 0 for an empty id.
+func (s *Store) placeAfter(c *conn, k kind, co int64, id string) (pk int64, err error) {
+	if id == "" {
+		return 0, nil
+	}
+	if pk, ok := s.places.get(placeKey{co: co, table: k.table(), id: id}); ok {
+		return pk, nil
+	}
+	if pk, err = c.integer("SELECT pk FROM "+k.table()+" WHERE co = ? AND id = ?", co, id); err != nil || pk != 0 {
+		return pk, err
+	}
+	return c.integer("SELECT pk FROM "+k.table()+" WHERE co = ? AND id < ? ORDER BY id DESC LIMIT 1", co, id) // ids follow the order of creation
+}
+
+// sources gives what an access reads; false if an index cannot do it.
+func (l *listing) sources(a query.Access) ([]source, bool) {
+	switch a.Way {
+	case query.None:
+		return nil, true
+	case query.All:
+		return []source{everything(l.k, l.co)}, true
+	case query.Union:
+		var all []source
+		for _, part := range a.Of {
+			some, ok := l.sources(part)
+			if !ok {
+				return nil, false
+			}
+			all = append(all, some...)
+		}
+		return all, true
+	}
+	src, ok := l.k.source(l.s.index, l.co, a.Leaf)
+	return []source{src}, ok
+}
+
+// count adds n to what was read: ErrTooMany when that is over the budget. It also looks at the context.
+func (l *listing) count(n int64) error {
+	l.read += int(n)
+	if l.q.Budget > 0 && l.read > l.q.Budget {
+		return store.ErrTooMany
+	}
+	return l.ctx.Err()
+}
+
+// allowance is how many rows a statement may read before the budget is known to be exceeded, as a LIMIT.
+func (l *listing) allowance() int {
+	if l.q.Budget <= 0 {
+		return -1
+	}
+	return max(l.q.Budget-l.read, 0) + 1
+}
+
+// estimate counts the records of a lookup for the planner.
+func (l *listing) estimate(leaf query.Leaf, limit int) int {
+	src, ok := l.k.source(l.s.index, l.co, leaf)
+	if !ok {
+		return limit
+	}
+	n, err := l.c.integer("SELECT count(*) FROM (SELECT 1 FROM "+src.from+" WHERE "+src.where+" LIMIT ?)", append(slices.Clip(src.args), limit)...)
+	l.read += int(n)
+	if err != nil {
+		l.err = err
+	}
+	return int(n)
+}
+
+// cut takes the page out of an index that holds just the matches in order.
+func (l *listing) cut(src source, all bool) error {
+	if l.q.Total {
+		if err := l.countAll(src, all); err != nil {
+			return err
+		}
+	}
+	if l.q.Limit <= 0 {
+		return nil
+	}
+	if l.skip > 0 {
+		// Stepping over index entries is not charged to the budget: a client that reads a list to its end has a right to do so
+		// even where its place has been forgotten.
+		var skipped, last int64
+		_, err := l.c.one(func(r *rows) { skipped, last = r.int(0), r.int(1) },
+			"SELECT count(*), max(pk) FROM (SELECT "+src.pk+" AS pk FROM "+src.after()+" LIMIT ?)", append(slices.Clip(src.args), l.from, l.skip)...)
+		if err != nil {
+			return err
+		}
+		l.read += int(skipped)
+		if skipped < int64(l.skip) {
+			return nil
+		}
+		l.from, l.skip = last, 0
+	}
+	r := l.c.query(src.records(l.k, l.k.columns()), append(slices.Clip(src.args), l.from, l.q.Limit)...)
+	defer r.close()
+	for r.next() {
+		if err := l.count(1); err != nil {
+			return err
+		}
+		if err := l.show(r, r.int(0)); err != nil {
+			return err
+		}
+	}
+	return r.err
+}
+
+// after is the part of a statement from FROM that gives the entries of an ordered source after a pk, in order.
+func (src source) after() string {
+	return src.from + " WHERE " + src.where + " AND " + src.pk + " > ? ORDER BY " + src.pk
+}
+
+// records is the statement that gives the records of an ordered source after a pk, in order.
+func (src source) records(k kind, columns string) string {
+	if src.pk == "t.pk" {
+		return "SELECT " + columns + " FROM " + src.after() + " LIMIT ?"
+	}
+	join := source{from: src.from + " CROSS JOIN " + k.table() + " t ON t.pk = " + src.pk, where: src.where, pk: src.pk}
+	return "SELECT " + columns + " FROM " + join.after() + " LIMIT ?"
+}
+
+// countAll counts the entries of a source, or looks the number up where all records of the company are meant.
+func (l *listing) countAll(src source, all bool) error {
+	if all {
+		n, err := l.c.integer("SELECT n_"+l.k.table()+" FROM companies WHERE co = ?", l.co)
+		l.total = int(n)
+		return err
+	}
+	n, err := l.c.integer("SELECT count(*) FROM (SELECT 1 FROM "+src.from+" WHERE "+src.where+" LIMIT ?)", append(slices.Clip(src.args), l.allowance())...)
+	if err != nil {
+		return err
+	}
+	l.total = int(n)
+	return l.count(n)
+}
+
+// show puts a full row onto the page.
+func (l *listing) show(r *rows, pk int64) error {
+	l.shown, l.last, l.id = l.shown+1, pk, r.text(1)
+	return l.emit(r)
+}
+
+// judge reads the records of an ordered source and asks the judge about each.
+func (l *listing) judge(src source, rest query.Node) error {
+	m := l.newMatcher(rest)
+	start := l.from
+	if l.q.Total {
+		start = 0
+	}
+	r := l.c.query(src.records(l.k, m.columns), append(slices.Clip(src.args), start, -1)...)
+	defer r.close()
+	for r.next() {
+		if err := l.count(1); err != nil {
+			return err
+		}
+		if more, err := m.take(r); err != nil || !more {
+			return err
+		}
+	}
+	return r.err
+}
+
+// collect gathers the entries of sources that are not in order, or more than one, and then goes through the records in order.
+func (l *listing) collect(sources []source, rest query.Node) error {
+	var pks []int64
+	for _, src := range sources {
+		var err error
+		if pks, err = l.gather(src, pks); err != nil {
+			return err
+		}
+	}
+	slices.Sort(pks)
+	pks = slices.Compact(pks)
+	m := l.newMatcher(rest)
+	if rest == nil { // the records before the page and behind it need not be read
+		if l.q.Total {
+			l.total = len(pks)
+		}
+		at, _ := slices.BinarySearch(pks, l.from+1)
+		at = min(at+l.skip, len(pks))
+		pks = pks[at:min(at+max(l.q.Limit, 0), len(pks))]
+		l.skip, m.counts = 0, false
+	}
+	for _, pk := range pks {
+		if err := l.count(1); err != nil {
+			return err
+		}
+		more := true
+		_, err := l.c.one(func(r *rows) { more, l.err = m.take(r) }, "SELECT "+m.columns+" FROM "+l.k.table()+" t WHERE t.pk = ?", pk)
+		if err != nil || l.err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather appends the pks that a source gives.
+func (l *listing) gather(src source, pks []int64) ([]int64, error) {
+	if src.scan != "" {
+		n, err := l.c.integer("SELECT count(*) FROM (SELECT 1 FROM "+src.scan+" LIMIT ?)", append(slices.Clip(src.scanArgs), l.allowance())...)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.count(n); err != nil {
+			return nil, err
+		}
+	}
+	r := l.c.query("SELECT "+src.pk+" FROM "+src.from+" WHERE "+src.where, src.args...)
+	defer r.close()
+	for r.next() {
+		if src.scan == "" {
+			if err := l.count(1); err != nil {
+				return nil, err
+			}
+		}
+		pks = append(pks, r.int(0))
+	}
+	return pks, r.err
+}
+
+// ids gives the ids that a column of the judge is made of.
+func (l *listing) ids(text string, pk int64) []string {
+	var ids []string
+	r := l.c.query(text, pk)
+	for r.next() {
+		ids = append(ids, r.text(0))
+	}
+	if err := l.count(int64(len(ids))); r.err == nil {
+		r.err = err
+	}
+	if r.err != nil {
+		l.err = r.err
+	}
+	return ids
+}
+
+// matcher asks the judge about records and puts those that match onto the page or into the total.
+type matcher struct {
+	l       *listing
+	judge   *query.Judge // nil: all match
+	full    bool         // whether columns are those of a full row
+	counts  bool         // whether matches go into the total
+	columns string
+}
+
+// newMatcher makes the matcher of what the plan left over. Most filters are about the document alone: then nothing else is read
+// of the records that do not match.
+func (l *listing) newMatcher(rest query.Node) *matcher {
+	m := &matcher{l: l, full: true, counts: l.q.Total, columns: l.k.columns()}
+	if rest != nil {
+		m.judge = query.Compile(rest)
+		if !usesColumns(rest) {
+			m.full, m.columns = false, "t.pk, t.doc"
+		}
+	}
+	return m
+}
+
+// document is a record of which only the document was read.
+type document []byte
+
+func (d document) Document() []byte       { return d }
+func (d document) Column(string) []string { return nil }
+
+// take looks at one row; it says whether there is a reason to go on.
+func (m *matcher) take(r *rows) (more bool, err error) {
+	l := m.l
+	pk := r.int(0)
+	if m.judge != nil {
+		var rec query.Record = document(r.blob(1))
+		if m.full {
+			if rec, err = l.k.record(l, r); err != nil {
+				return false, err
+			}
+		}
+		matches := m.judge.Match(rec)
+		if l.err != nil {
+			return false, l.err
+		}
+		if !matches {
+			return true, nil
+		}
+	}
+	if m.counts {
+		l.total++
+	}
+	switch {
+	case pk <= l.from || l.shown >= l.q.Limit:
+	case l.skip > 0:
+		l.skip--
+	case m.full:
+		err = l.show(r, pk)
+	default:
+		var shown error
+		_, err = l.c.one(func(full *rows) { shown = l.show(full, pk) }, "SELECT "+l.k.columns()+" FROM "+l.k.table()+" t WHERE t.pk = ?", pk)
+		if err == nil {
+			err = shown
+		}
+	}
+	return m.counts || l.shown < l.q.Limit, err
+}

@@ -1,0 +1,152 @@
+package storetest
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"usher/store"
+)
+
+func testCompanies(f *fixture) {
+	c := store.Company{
+		ID: store.NewID(), Name: "globex", Display: "Globex Corporation", Tier: "video-pro-plus", Epoch: 3,
+		SeatPolicy: "strict", HoldFor: 7 * 24 * time.Hour, GuestPolicy: "webmail",
+		Domains: []string{"globex.example", "globex.test"}, Created: f.now(),
+	}
+	admin := store.LocalAdmin{ID: store.NewID(), Company: c.ID, Login: "root", Password: "$argon2id$x", Role: "super-admin", Created: f.now()}
+	pools := []store.Pool{{Company: c.ID, License: pro, Total: 5}, {Company: c.ID, License: other, Total: 2}}
+	stored, err := f.CreateCompany(f.ctx, c, pools, &admin, []store.Event{f.event("company.create", c.ID)})
+	f.check(err)
+	f.same("stored", stored, c, cmpopts.IgnoreFields(store.Company{}, "Version"))
+
+	got, err := f.Company(f.ctx, c.ID)
+	f.check(err)
+	f.same("by id", got, stored)
+	got, err = f.CompanyByName(f.ctx, c.Name)
+	f.check(err)
+	f.same("by name", got, stored)
+
+	all, err := f.ListCompanies(f.ctx)
+	f.check(err)
+	f.same("list", ids(all, func(c store.Company) string { return c.ID }), []string{f.company, c.ID})
+	for _, domain := range c.Domains {
+		owner, err := f.DomainOwner(f.ctx, domain)
+		f.check(err)
+		f.same("owner of "+domain, owner, c.ID)
+	}
+	admins, err := f.ListLocalAdmins(f.ctx, c.ID)
+	f.check(err)
+	f.same("local admins", admins, []store.LocalAdmin{admin})
+	p, err := f.Pool(f.ctx, c.ID, pro)
+	f.check(err)
+	f.same("pool", p, pools[0])
+	if log := f.log(c.ID); len(log) != 1 || log[0].Target != c.ID {
+		f.Errorf("events %v, want the creation alone", log)
+	}
+
+	_, err = f.Company(f.ctx, store.NewID())
+	f.want("Company", err, store.ErrNotFound)
+	_, err = f.CompanyByName(f.ctx, "initech")
+	f.want("CompanyByName", err, store.ErrNotFound)
+	_, err = f.DomainOwner(f.ctx, "initech.example")
+	f.want("DomainOwner", err, store.ErrNotFound)
+	admins, err = f.ListLocalAdmins(f.ctx, f.company)
+	f.check(err)
+	f.same("local admins of a company without", admins, []store.LocalAdmin(nil))
+}
+
+func testCompanyConflicts(f *fixture) {
+	first := store.Company{ID: store.NewID(), Name: "globex", Domains: []string{"globex.example"}, Created: f.now()}
+	_, err := f.CreateCompany(f.ctx, first, nil, nil, nil)
+	f.check(err)
+
+	refused := func(what string, c store.Company, field, value string) {
+		f.Helper()
+		c.ID, c.Created = store.NewID(), f.now()
+		admin := &store.LocalAdmin{ID: store.NewID(), Company: c.ID, Login: "root", Created: f.now()}
+		_, err := f.CreateCompany(f.ctx, c, []store.Pool{{Company: c.ID, License: pro, Total: 1}}, admin, []store.Event{f.event("company.create", c.ID)})
+		f.wantConflict(what, err, field, value)
+		_, err = f.Company(f.ctx, c.ID)
+		f.want(what+": the company afterwards", err, store.ErrNotFound)
+	}
+	refused("name", store.Company{Name: "globex", Domains: []string{"free.example"}}, "Company.Name", "globex")
+	refused("domain", store.Company{Name: "initech", Domains: []string{"initech.example", "globex.example"}}, "Domain", "globex.example")
+
+	// What the refused ones had of their own is free.
+	for _, domain := range []string{"free.example", "initech.example"} {
+		_, err = f.DomainOwner(f.ctx, domain)
+		f.want("owner of "+domain, err, store.ErrNotFound)
+	}
+	_, err = f.CreateCompany(f.ctx, store.Company{
+		ID: store.NewID(), Name: "initech", Domains: []string{"initech.example", "free.example"}, Created: f.now(),
+	}, nil, nil, nil)
+	f.check(err)
+}
+
+func testConnections(f *fixture) {
+	okta := store.Connection{
+		ID: store.NewID(), Company: f.company, Name: "okta", Mode: store.ModeLive, Epoch: 2,
+		QuirksOff: []string{"one", "two"}, Created: f.now(),
+	}
+	entra := store.Connection{ID: store.NewID(), Company: f.company, Name: "entra", Mode: store.ModePaused, Created: f.now()}
+	f.check(f.CreateConnection(f.ctx, okta, []store.Event{f.event("connection.create", okta.ID)}))
+	f.check(f.CreateConnection(f.ctx, entra, nil))
+
+	got, err := f.Connection(f.ctx, okta.ID)
+	f.check(err)
+	f.same("by id", got, okta)
+	got, err = f.ConnectionByName(f.ctx, f.company, "entra")
+	f.check(err)
+	f.same("by name", got, entra)
+	all, err := f.ListConnections(f.ctx, f.company)
+	f.check(err)
+	f.same("list", all, []store.Connection{okta, entra})
+
+	again := store.Connection{ID: store.NewID(), Company: f.company, Name: "okta", Created: f.now()}
+	f.wantConflict("name", f.CreateConnection(f.ctx, again, []store.Event{f.event("connection.create", again.ID)}), "Connection.Name", "okta")
+	_, err = f.Connection(f.ctx, again.ID)
+	f.want("the refused one", err, store.ErrNotFound)
+	again.Company = f.newCompany("globex").ID
+	f.check(f.CreateConnection(f.ctx, again, nil)) // names are the company's own
+
+	_, err = f.ConnectionByName(f.ctx, f.company, "onelogin")
+	f.want("ConnectionByName", err, store.ErrNotFound)
+	if log := f.log(f.company); len(log) != 1 || log[0].Target != okta.ID {
+		f.Errorf("events %v, want the one creation that told of itself", log)
+	}
+}
+
+func testTokens(f *fixture) {
+	c := store.Connection{ID: store.NewID(), Company: f.company, Name: "okta", Created: f.now()}
+	f.check(f.CreateConnection(f.ctx, c, nil))
+	token := func(secret string) store.Token {
+		return store.Token{
+			Hash: sha256.Sum256([]byte(secret)), ID: store.NewID(), Company: f.company, Connection: c.ID,
+			Scopes: []string{"scim", "license:assign"}, GrantedBy: "root", Created: f.now(), Expires: f.now().Add(time.Hour),
+		}
+	}
+	one, two := token("one"), token("two")
+	two.Expires, two.Scopes = time.Time{}, nil
+	f.check(f.CreateToken(f.ctx, one, nil))
+	f.check(f.CreateToken(f.ctx, two, nil))
+
+	got, err := f.Token(f.ctx, one.Hash)
+	f.check(err)
+	f.same("by hash", got, one)
+	all, err := f.ListTokens(f.ctx, f.company)
+	f.check(err)
+	f.same("list", all, []store.Token{one, two})
+
+	f.check(f.DeleteToken(f.ctx, f.company, one.ID, []store.Event{f.event("token.delete", one.ID)}))
+	_, err = f.Token(f.ctx, one.Hash)
+	f.want("a revoked token", err, store.ErrNotFound)
+	f.want("revoking again", f.DeleteToken(f.ctx, f.company, one.ID, []store.Event{f.event("token.delete", one.ID)}), store.ErrNotFound)
+	all, err = f.ListTokens(f.ctx, f.company)
+	f.check(err)
+	f.same("list afterwards", all, []store.Token{two})
+	if log := f.log(f.company); len(log) != 1 {
+		f.Errorf("%d events, want one", len(log))
+	}
+}

@@ -1,0 +1,264 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"slices"
+
+	"usher/store"
+)
+
+const (
+	companyName    = "Company.Name"
+	domainName     = "Domain"
+	connectionName = "Connection.Name"
+)
+
+func copyCompany(c store.Company) store.Company {
+	c.Domains = slices.Clone(c.Domains)
+	return c
+}
+
+// CreateCompany implements [store.Companies]. Until the company's own record is there, nobody finds what was written before it.
+func (m *Map) CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Company{}, err
+	}
+	defer end()
+	c = copyCompany(c)
+	c.Version = 1
+	if _, err := m.companies.read(c.ID); err == nil {
+		return store.Company{}, &store.ConflictError{Field: "ID", Value: c.ID}
+	}
+	claim := store.NewID()
+	if err := m.claimCompany(c, claim); err != nil {
+		m.giveCompanyBack(c, claim)
+		return store.Company{}, err
+	}
+	for _, p := range pools {
+		m.pools.create(join(c.ID, p.License), poolRow{company: c.ID, license: p.License, total: p.Total}, nil)
+	}
+	if admin != nil {
+		m.admins.insert(join(c.ID, admin.ID), *admin)
+	}
+	m.companies.create(c.ID, c, notices(nil, events))
+	return copyCompany(c), nil
+}
+
+func (m *Map) claimCompany(c store.Company, claim string) error {
+	if err := m.claimName(companyName, "", c.Name, c.ID, claim); err != nil {
+		return err
+	}
+	for _, domain := range c.Domains {
+		if err := m.claimName(domainName, "", domain, c.ID, claim); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Map) giveCompanyBack(c store.Company, claim string) {
+	m.freeName(companyName, "", c.Name, claim)
+	for _, domain := range c.Domains {
+		m.freeName(domainName, "", domain, claim)
+	}
+}
+
+func (m *Map) company(id string) (store.Company, error) {
+	c, err := m.companies.read(id)
+	return copyCompany(c), err
+}
+
+// Company implements [store.Companies].
+func (m *Map) Company(ctx context.Context, id string) (store.Company, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Company{}, err
+	}
+	defer end()
+	return m.company(id)
+}
+
+// CompanyByName implements [store.Companies].
+func (m *Map) CompanyByName(ctx context.Context, name string) (store.Company, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Company{}, err
+	}
+	defer end()
+	return m.company(m.holderOf(companyName, "", name))
+}
+
+// ListCompanies implements [store.Companies].
+func (m *Map) ListCompanies(ctx context.Context) ([]store.Company, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var all []store.Company
+	for _, id := range m.companies.keys() {
+		if c, err := m.company(id); err == nil {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// DomainOwner implements [store.Companies].
+func (m *Map) DomainOwner(ctx context.Context, domain string) (string, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	c, err := m.company(m.holderOf(domainName, "", domain))
+	return c.ID, err
+}
+
+// ListLocalAdmins implements [store.Companies].
+func (m *Map) ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if _, err := m.company(company); err != nil {
+		return nil, nil // written for a company that never came to be
+	}
+	var all []store.LocalAdmin
+	for _, k := range m.admins.find(company) {
+		if a, _, ok := m.admins.get(k); ok {
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}
+
+func copyConnection(c store.Connection) store.Connection {
+	c.QuirksOff = slices.Clone(c.QuirksOff)
+	return c
+}
+
+// CreateConnection implements [store.Connections].
+func (m *Map) CreateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	claim := store.NewID()
+	if err := m.claimName(connectionName, c.Company, c.Name, c.ID, claim); err != nil {
+		return err
+	}
+	if !m.connections.create(c.ID, copyConnection(c), notices(nil, events)) {
+		m.freeName(connectionName, c.Company, c.Name, claim)
+		return &store.ConflictError{Field: "ID", Value: c.ID}
+	}
+	return nil
+}
+
+func (m *Map) connection(id string) (store.Connection, error) {
+	c, err := m.connections.read(id)
+	return copyConnection(c), err
+}
+
+// Connection implements [store.Connections].
+func (m *Map) Connection(ctx context.Context, id string) (store.Connection, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Connection{}, err
+	}
+	defer end()
+	return m.connection(id)
+}
+
+// ConnectionByName implements [store.Connections].
+func (m *Map) ConnectionByName(ctx context.Context, company, name string) (store.Connection, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Connection{}, err
+	}
+	defer end()
+	return m.connection(m.holderOf(connectionName, company, name))
+}
+
+// ListConnections implements [store.Connections].
+func (m *Map) ListConnections(ctx context.Context, company string) ([]store.Connection, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	all := m.connections.readAll(listed(company))
+	for i := range all {
+		all[i] = copyConnection(all[i])
+	}
+	slices.SortFunc(all, func(a, b store.Connection) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+func copyToken(t store.Token) store.Token {
+	t.Scopes = slices.Clone(t.Scopes)
+	return t
+}
+
+// CreateToken implements [store.Connections].
+func (m *Map) CreateToken(ctx context.Context, t store.Token, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if !m.tokens.create(hex.EncodeToString(t.Hash[:]), copyToken(t), notices(nil, events)) {
+		return &store.ConflictError{Field: "Token.Hash", Value: t.ID}
+	}
+	return nil
+}
+
+// Token implements [store.Connections].
+func (m *Map) Token(ctx context.Context, hash [32]byte) (store.Token, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Token{}, err
+	}
+	defer end()
+	t, err := m.tokens.read(hex.EncodeToString(hash[:]))
+	return copyToken(t), err
+}
+
+// ListTokens implements [store.Connections].
+func (m *Map) ListTokens(ctx context.Context, company string) ([]store.Token, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	all := m.tokens.readAll(listed(company))
+	for i := range all {
+		all[i] = copyToken(all[i])
+	}
+	slices.SortFunc(all, func(a, b store.Token) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// DeleteToken implements [store.Connections].
+func (m *Map) DeleteToken(ctx context.Context, company, id string, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, t := range m.tokens.readAll(listed(company)) {
+		if t.ID == id {
+			return m.tokens.bury(hex.EncodeToString(t.Hash[:]), notices(nil, events))
+		}
+	}
+	return store.ErrNotFound
+}

@@ -1,0 +1,105 @@
+package storetest
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"usher/store"
+	"usher/store/query"
+)
+
+// Open opens an empty store that keeps the indexes over the documents of accounts. The suite closes it.
+type Open func(t *testing.T, indexes []query.Index) store.Store
+
+// OpenDir opens the store of a folder, which is empty the first time. The suite closes it.
+type OpenDir func(t *testing.T, dir string, indexes []query.Index) store.Store
+
+// Run checks the contract of package store on the engine that open opens, each sub-test on a store of its own.
+func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Store) {
+	for _, test := range []struct {
+		name string
+		run  func(f *fixture)
+	}{
+		{"Companies", testCompanies},
+		{"Company is all or nothing", testCompanyConflicts},
+		{"Connections", testConnections},
+		{"Tokens", testTokens},
+
+		{"Account round trip", testAccountRoundTrip},
+		{"Account versions", testAccountVersions},
+		{"Accounts by id", testAccountsByID},
+		{"Account batch", testAccountBatch},
+		{"User names are unique", testUserNames},
+		{"User names under concurrency", testUserNameStorm},
+		{"Rename under concurrency", testRenameStorm},
+		{"Compare-and-set storm", testVersionStorm},
+		{"Tombstones", testTombstones},
+		{"Adoption", testAdoption},
+
+		{"Seat storm", testSeatStorm},
+		{"Seat without fallback", testSeatRefused},
+		{"Seat states", testSeatStates},
+		{"Seat of a deleted account", testSeatOfDeleted},
+		{"Seat of a failed write", testSeatOfFailedWrite},
+		{"Seat swap", testSeatSwap},
+		{"Seats lowered", testSeatsLowered},
+		{"Seat churn", testSeatChurn},
+		{"Queue order", testQueueOrder},
+		{"Held seats order", testHeldSeats},
+		{"Pools", testPools},
+
+		{"Group round trip", testGroupRoundTrip},
+		{"Group names", testGroupNames},
+		{"Group versions", testGroupVersions},
+		{"Members", testMembers},
+		{"Unknown members", testUnknownMembers},
+		{"Members exactly", testMembersExactly},
+		{"Members of deleted accounts", testMembersDeleted},
+		{"Members paged", testMembersPaged},
+		{"Members under concurrency", testMemberStorm},
+		{"Groups of accounts", testMemberships},
+
+		{"Filters on accounts", testAccountFilters},
+		{"Filters on groups", testGroupFilters},
+		{"Filters follow changes", testFiltersFollow},
+		{"Budget", testBudget},
+		{"Paging", testPaging},
+		{"Paging past changes", testPagingPastChanges},
+		{"Paging under concurrency", testPagingStorm},
+
+		{"Rules", testRules},
+		{"Sweeps", testSweeps},
+		{"Sweep leases", testSweepLeases},
+		{"Events", testEvents},
+		{"Events of refused writes", testEventsRefused},
+		{"Events under concurrency", testEventStorm},
+
+		{"Cancellation", testCancellation},
+		{"Isolation", testIsolation},
+		{"Copies", testCopies},
+		{"Closing", testClosing},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, indexes())
+			t.Cleanup(func() {
+				if err := s.Close(); err != nil && !errors.Is(err, store.ErrClosed) {
+					t.Errorf("Close: %v", err)
+				}
+			})
+			test.run(newFixture(t, s))
+		})
+	}
+}
+
+// full says whether the large sizes are asked for.
+func full() bool { return os.Getenv("USHER_SCALE") == "full" }
+
+// size chooses between the sizes of a test.
+func size(ci, large int) int {
+	if full() {
+		return large
+	}
+	return ci
+}
