@@ -1,0 +1,141 @@
+package licensing
+
+import (
+	"usher/store"
+	"usher/store/query"
+)
+
+// Change is one request for a change, from any door.
+type Change struct {
+	Company string      // id of the company it is made in; empty for CreateCompany
+	Actor   store.Actor // who asks
+	Door    string      // one of the Door constants
+	Request string      // id of the request, for the audit log
+	// MayAssign says that the actor may assign licenses (scope license:assign, or a Super Admin).
+	// Without it, license intent is kept and blocked until a Super Admin decides.
+	MayAssign bool
+	Do        Operation
+}
+
+// Doors: the ways in which a change arrives.
+const (
+	DoorSCIM   = "scim"
+	DoorAdmin  = "admin"  // the admin API and with it the command line
+	DoorSystem = "system" // usher itself: queues, holds that ran out
+)
+
+// Operation is what a Change does: one of the operation types of this package.
+type Operation interface{ operation() }
+
+// Draft is an account as a door wants it: the document and what the door read out of it.
+type Draft struct {
+	UserName   string // folded
+	ExternalID string
+	Display    string
+	Active     bool
+	Email      string // the work address, by which guests are told from coworkers; may be empty
+	Doc        []byte
+	Terms      []query.Term
+	// Intents are the carriers that this write touched. A carrier that is not named is left as it is.
+	Intents []Intent
+}
+
+// Intent is what one carrier of the account asks for after a write.
+type Intent struct {
+	Carrier  Carrier
+	Licenses []License // those named, in any order; empty when the carrier names none any more
+}
+
+// CreateAccount adds a person. If the user name is taken by an inactive account of the same connection and externalId, that
+// account is updated and activated instead.
+type CreateAccount struct {
+	Connection string // empty when made by hand
+	Draft      Draft
+}
+
+// UpdateAccount changes a person. Edit makes the draft from the account as it stands; it may be called several times.
+// Its error is returned as it is.
+type UpdateAccount struct {
+	ID        string
+	IfVersion int64 // store.ErrVersion unless the account is at this version; 0: any
+	// Connection becomes the account's owner when it has none yet.
+	Connection string
+	Edit       func(before store.Account) (Draft, error)
+}
+
+// DeleteAccount removes a person.
+type DeleteAccount struct {
+	ID        string
+	IfVersion int64
+}
+
+// GroupDraft is a group as a door wants it.
+type GroupDraft struct {
+	Name       string // folded display name
+	Display    string
+	ExternalID string
+	Doc        []byte
+}
+
+// CreateGroup adds a group with its first members (account ids).
+type CreateGroup struct {
+	Draft   GroupDraft
+	Members []string
+}
+
+// UpdateGroup changes a group. Edit may be called several times; a nil draft leaves the document as it is.
+type UpdateGroup struct {
+	ID        string
+	IfVersion int64
+	Edit      func(before store.Group) (*GroupDraft, store.MemberChange, error)
+}
+
+// DeleteGroup removes a group with the rules bound to it.
+type DeleteGroup struct {
+	ID        string
+	IfVersion int64
+}
+
+// AddRule gives a license to the members of a group.
+type AddRule struct {
+	Group    string // id
+	License  License
+	Priority int // the larger wins
+}
+
+// RemoveRule takes a rule away, and with it what only it gave.
+type RemoveRule struct{ ID string }
+
+// SetSeats sets how many seats of a paid license the company has.
+type SetSeats struct {
+	License License
+	Total   int
+}
+
+// CreateCompany adds a company with its seats and its first local admin.
+type CreateCompany struct {
+	Company store.Company // ID, Version and Created are set
+	Seats   map[License]int
+	Admin   *store.LocalAdmin // ID, Company and Created are set; Password is already hashed
+}
+
+func (CreateAccount) operation() {}
+func (UpdateAccount) operation() {}
+func (DeleteAccount) operation() {}
+func (CreateGroup) operation()   {}
+func (UpdateGroup) operation()   {}
+func (DeleteGroup) operation()   {}
+func (AddRule) operation()       {}
+func (RemoveRule) operation()    {}
+func (SetSeats) operation()      {}
+func (CreateCompany) operation() {}
+
+// Result is what a Change came to.
+type Result struct {
+	Account store.Account // of the account operations, as stored
+	Group   store.Group   // of the group operations, as stored
+	Rule    store.Rule    // of AddRule
+	Company store.Company // of CreateCompany
+	Created bool          // whether CreateAccount, CreateGroup made something new to its door
+	Changed bool          // false: everything was as asked for already, and nothing was written
+}

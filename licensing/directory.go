@@ -1,0 +1,333 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"usher/store"
+)
+
+// Store is what the directory needs of the store.
+type Store interface {
+	store.Accounts
+	store.Groups
+	store.Pools
+	store.Rules
+	store.Sweeps
+	Company(ctx context.Context, id string) (store.Company, error)
+	ListCompanies(ctx context.Context) ([]store.Company, error)
+	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
+	DomainOwner(ctx context.Context, domain string) (string, error)
+}
+
+// Seat policies of a company: what becomes of a write that would have to wait for a seat.
+const (
+	SeatsWaiting = "waiting" // the person is kept on Video Pro and waits
+	SeatsStrict  = "strict"  // the write is refused as a whole
+)
+
+const (
+	// attempts is how often a change is planned anew when the account has changed meanwhile.
+	attempts = 5
+	// tombstoneFor is how long a deleted account can be had back by its connection.
+	tombstoneFor = 30 * 24 * time.Hour
+	// HoldFor is how long a company holds the seat of a deactivated person unless it says otherwise.
+	HoldFor = 7 * 24 * time.Hour
+)
+
+// Directory is the one way in which accounts, groups, rules, seats and with them licenses change.
+// It is safe for concurrent use.
+type Directory struct {
+	store   Store
+	clock   func() time.Time
+	log     *slog.Logger
+	holder  string // names this process in the leases of sweeps
+	webmail map[string]bool
+
+	sweeping sync.Map // company id -> *sync.Mutex: one sweep of a company runs at a time
+}
+
+// NewDirectory makes the directory over a store. clock gives the time; nil means the system's.
+func NewDirectory(s Store, clock func() time.Time, log *slog.Logger) *Directory {
+	if clock == nil {
+		clock = time.Now
+	}
+	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail()}
+}
+
+// now is the time in the precision of the store.
+func (d *Directory) now() time.Time { return d.clock().UTC().Truncate(time.Millisecond) }
+
+// Apply carries out one change and everything that follows from it: when it returns, the licenses of all accounts concerned are
+// what the change asks for, and no seat is free while somebody waits for it.
+//
+// Errors: *Refusal when a rule says no; store.ErrNotFound, store.ErrVersion, *store.ConflictError, *store.UnknownMemberError; the
+// error of an Edit as it is. Nothing was changed then.
+func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
+	switch do := c.Do.(type) {
+	case CreateAccount:
+		return d.createAccount(ctx, c, do)
+	case UpdateAccount:
+		return d.updateAccount(ctx, c, do)
+	case DeleteAccount:
+		return d.deleteAccount(ctx, c, do)
+	case CreateGroup:
+		return d.createGroup(ctx, c, do)
+	case UpdateGroup:
+		return d.updateGroup(ctx, c, do)
+	case DeleteGroup:
+		return d.deleteGroup(ctx, c, do)
+	case AddRule:
+		return d.addRule(ctx, c, do)
+	case RemoveRule:
+		return d.removeRule(ctx, c, do)
+	case SetSeats:
+		return d.setSeats(ctx, c, do)
+	case CreateCompany:
+		return d.createCompany(ctx, c, do)
+	}
+	return Result{}, fmt.Errorf("licensing: unknown operation %T", c.Do)
+}
+
+// situation gathers what plans of the change depend on.
+func (d *Directory) situation(ctx context.Context, c Change) (situation, error) {
+	company, err := d.store.Company(ctx, c.Company)
+	if err != nil {
+		return situation{}, fmt.Errorf("company %s: %w", c.Company, err)
+	}
+	return situation{
+		company: company, change: c, now: d.now(),
+		pools: func(l License) (store.Pool, error) { return d.store.Pool(ctx, c.Company, string(l)) },
+	}, nil
+}
+
+func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccount) (Result, error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := d.checkDomain(ctx, s.company, do.Draft.Email); err != nil {
+		return Result{}, err
+	}
+	fresh := store.Account{ID: store.NewID(), Company: c.Company, Connection: do.Connection, Created: s.now, Modified: s.now}
+	fresh.Role, fresh.MemberType = RoleStandard, string(memberType(s.company, do.Draft.Email, d.webmail))
+	apply(&fresh, do.Draft, c, s.now)
+	adopt, err := d.adopt(ctx, &fresh)
+	if err != nil {
+		return Result{}, err
+	}
+	for range attempts {
+		p, err := makePlan(s, nil, fresh)
+		if err != nil {
+			if d.taken(ctx, c, do) { // a conflict is a conflict, whatever the seats are
+				return d.takeUp(ctx, c, do, &store.ConflictError{Field: "UserName", Value: do.Draft.UserName})
+			}
+			return Result{}, err
+		}
+		p.write.Adopt = adopt
+		stored, err := d.commit(ctx, s, p)
+		var conflict *store.ConflictError
+		switch {
+		case err == nil:
+			return Result{Account: stored, Created: true, Changed: true}, nil
+		case errors.Is(err, store.ErrNoSeat):
+			if err := d.makeRoom(ctx, c, p.waits); err != nil {
+				return Result{}, err
+			}
+			continue
+		case errors.As(err, &conflict):
+			return d.takeUp(ctx, c, do, err)
+		}
+		return Result{}, err
+	}
+	return Result{}, store.ErrVersion
+}
+
+// taken says whether the user name of a creation is in use.
+func (d *Directory) taken(ctx context.Context, c Change, do CreateAccount) bool {
+	_, err := d.store.AccountByUserName(ctx, c.Company, do.Draft.UserName)
+	return err == nil
+}
+
+// takeUp answers a creation whose user name is in use: an inactive account of the same connection and externalId is the same
+// person coming back, anything else is a conflict.
+func (d *Directory) takeUp(ctx context.Context, c Change, do CreateAccount, conflict error) (Result, error) {
+	was, err := d.store.AccountByUserName(ctx, c.Company, do.Draft.UserName)
+	if err != nil {
+		return Result{}, conflict
+	}
+	returns := func(a store.Account) bool {
+		return !a.Active && do.Connection != "" && a.Connection == do.Connection && do.Draft.ExternalID != "" && a.ExternalID == do.Draft.ExternalID
+	}
+	if !returns(was) {
+		return Result{}, conflict
+	}
+	r, err := d.updateAccount(ctx, c, UpdateAccount{ID: was.ID, Connection: do.Connection, Edit: func(before store.Account) (Draft, error) {
+		if !returns(before) {
+			return Draft{}, conflict
+		}
+		draft := do.Draft
+		draft.Active = true
+		return draft, nil
+	}})
+	r.Created = err == nil
+	return r, err
+}
+
+// adopt gives a new account the id and creation time of the tombstone that it takes over, if there is one.
+func (d *Directory) adopt(ctx context.Context, a *store.Account) (*store.Tombstone, error) {
+	if a.Connection == "" || a.ExternalID == "" {
+		return nil, nil
+	}
+	t, err := d.store.NewestTombstone(ctx, a.Company, a.Connection, a.ExternalID, a.Created.Add(-tombstoneFor))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tombstone: %w", err)
+	}
+	a.ID, a.Created = t.ID, t.Created
+	return &t, nil
+}
+
+// checkDomain refuses an address in a domain that another company has verified.
+func (d *Directory) checkDomain(ctx context.Context, c store.Company, address string) error {
+	for _, domain := range parents(domainOf(address)) {
+		owner, err := d.store.DomainOwner(ctx, domain)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return fmt.Errorf("domain %s: %w", domain, err)
+		case owner != c.ID:
+			return refuse(DomainOfOtherCompany, "The address %s belongs to the domain %s, which another company has verified.", address, domain)
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccount) (Result, error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	for range attempts {
+		before, err := d.store.Account(ctx, c.Company, do.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		if do.IfVersion != 0 && do.IfVersion != before.Version {
+			return Result{}, store.ErrVersion
+		}
+		draft, err := do.Edit(before)
+		if err != nil {
+			return Result{}, err
+		}
+		after := before
+		if after.Connection == "" {
+			after.Connection = do.Connection
+		}
+		apply(&after, draft, c, s.now)
+		p, err := makePlan(s, &before, after)
+		if err != nil {
+			return Result{}, err
+		}
+		if !p.changed {
+			return Result{Account: before}, nil
+		}
+		if err := d.checkMove(ctx, s.company, before, draft); err != nil {
+			return Result{}, err
+		}
+		stored, err := d.commit(ctx, s, p)
+		switch {
+		case err == nil:
+			return Result{Account: stored, Changed: true}, nil
+		case errors.Is(err, store.ErrNoSeat):
+			if err := d.makeRoom(ctx, c, p.waits); err != nil {
+				return Result{}, err
+			}
+			continue
+		case errors.Is(err, store.ErrVersion):
+			continue
+		}
+		return Result{}, err
+	}
+	return Result{}, store.ErrVersion
+}
+
+// checkMove refuses a person's move to an address in another company's domain. A person who has one already may stay.
+func (d *Directory) checkMove(ctx context.Context, c store.Company, before store.Account, draft Draft) error {
+	if before.UserName == draft.UserName && string(before.Doc) == string(draft.Doc) {
+		return nil
+	}
+	return d.checkDomain(ctx, c, draft.Email)
+}
+
+// apply writes a draft into an account.
+func apply(a *store.Account, draft Draft, c Change, now time.Time) {
+	a.UserName, a.ExternalID, a.Display, a.Active = draft.UserName, draft.ExternalID, draft.Display, draft.Active
+	a.Doc, a.Terms = draft.Doc, draft.Terms
+	a.Sources = carry(a.Sources, draft.Intents, c.Actor.ID, c.MayAssign, now)
+}
+
+func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccount) (Result, error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	for range attempts {
+		before, err := d.store.Account(ctx, c.Company, do.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		if do.IfVersion != 0 && do.IfVersion != before.Version {
+			return Result{}, store.ErrVersion
+		}
+		gone := store.AccountDelete{Before: before}
+		if before.Connection != "" && before.ExternalID != "" {
+			gone.Tombstone = &store.Tombstone{
+				Company: c.Company, Connection: before.Connection, ExternalID: before.ExternalID,
+				ID: before.ID, Created: before.Created, Deleted: s.now,
+			}
+		}
+		ended := store.Account{ID: before.ID, Decision: store.Decision{LicenseState: store.StateNone, Effective: string(VideoPro)}}
+		gone.Events = append(gone.Events, newEvent(c, s.now, store.EventAccount, ActionUserDelete, before.ID, struct {
+			ExternalID string `json:"externalId,omitempty"`
+		}{before.ExternalID}))
+		if before.License != "" {
+			gone.Events = append(gone.Events, licenseEvent(s, &before, ended))
+		}
+		err = d.store.DeleteAccount(ctx, gone)
+		switch {
+		case err == nil:
+			return Result{Account: before, Changed: true}, d.serve(ctx, c, License(before.Seat))
+		case errors.Is(err, store.ErrVersion):
+			continue
+		}
+		return Result{}, err
+	}
+	return Result{}, store.ErrVersion
+}
+
+// commit writes a plan and serves the queues that it concerns. It returns the account as it stands after that.
+func (d *Directory) commit(ctx context.Context, s situation, p plan) (store.Account, error) {
+	stored, err := d.store.WriteAccount(ctx, p.write)
+	if err != nil {
+		return store.Account{}, err
+	}
+	if err := d.serve(ctx, s.change, p.frees...); err != nil {
+		return store.Account{}, err
+	}
+	if stored.LicenseState != store.StateWaiting {
+		return stored, nil
+	}
+	if err := d.serve(ctx, s.change, License(stored.License)); err != nil {
+		return store.Account{}, err
+	}
+	return d.store.Account(ctx, stored.Company, stored.ID)
+}

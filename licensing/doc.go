@@ -1,0 +1,22 @@
+// Package licensing maps people onto licenses: who asks for which, who has a seat, who waits, and who may sign in.
+//
+// There is one way in and one decision. Every change of an account, a group, a rule or a pool goes through [Directory.Apply], from
+// whatever door it comes, and every answer about a license or a sign-in comes from [Evaluate], which is a pure function. A change
+// is first planned (what would be written, without doing it) and then committed in one atomic operation of the store, which picks
+// between the outcomes "seat granted" and "no seat" that the plan carries.
+//
+// The rules:
+//
+//   - Everyone has Video Pro, which is free and has no seats. On top of it a person has at most one paid license, which takes a seat
+//     of the company's pool ([Catalog]).
+//   - Whatever asks for a license is a source: the attribute license, entitlements, roles, each group rule. All sources are kept as
+//     long as what they wrote is there; the highest ranking one names the license that is wanted ([Evaluate]).
+//   - A wanted license is reserved or active (a seat is held and the license is in effect), waiting (no seat yet), held (the seat
+//     of a deactivated person, kept while nobody waits) or blocked (guest, not approved, inactive). Nobody is left with less than
+//     Video Pro, and nobody's creation fails for lack of a seat unless the company's policy is strict.
+//   - A seat that comes free goes to the queue in the same Apply: higher priority first, then the earlier request.
+//   - What concerns more than one account (a group, a rule) is one atomic write of the fact and a sweep over the accounts, which
+//     survives a crash.
+//
+// Left to others: what a request looks like on the wire (scim), how records are kept (store), sessions and tokens (sso, cmd).
+package licensing

@@ -1,0 +1,175 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"usher/store"
+)
+
+// Actions of the events of groups and rules.
+const (
+	ActionGroupCreate = "group.create"
+	ActionGroupUpdate = "group.update"
+	ActionGroupDelete = "group.delete"
+	ActionRuleAdd     = "rule.add"
+	ActionRuleRemove  = "rule.remove"
+)
+
+// named is how many members an event names; of more it gives the number.
+const named = 100
+
+// memberDetail is what an event says of a change of members.
+type memberDetail struct {
+	Display  string   `json:"displayName,omitempty"`
+	Add      []string `json:"add,omitempty"`
+	Remove   []string `json:"remove,omitempty"`
+	Adding   int      `json:"adding,omitempty"`
+	Removing int      `json:"removing,omitempty"`
+	Exactly  bool     `json:"exactly,omitempty"`
+}
+
+func detailOf(display string, m store.MemberChange) memberDetail {
+	return memberDetail{
+		Display: display, Add: m.Add[:min(len(m.Add), named)], Remove: m.Remove[:min(len(m.Remove), named)],
+		Adding: len(m.Add), Removing: len(m.Remove), Exactly: m.Exactly,
+	}
+}
+
+func (d *Directory) createGroup(ctx context.Context, c Change, do CreateGroup) (Result, error) {
+	now := d.now()
+	g := store.Group{
+		ID: store.NewID(), Company: c.Company, Created: now, Modified: now,
+		Name: do.Draft.Name, Display: do.Draft.Display, ExternalID: do.Draft.ExternalID, Doc: do.Draft.Doc,
+	}
+	event := newEvent(c, now, store.EventGroup, ActionGroupCreate, g.ID, detailOf(g.Display, store.MemberChange{Add: do.Members}))
+	stored, err := d.store.CreateGroup(ctx, g, do.Members, nil, []store.Event{event}) // a new group has no rules yet
+	return Result{Group: stored, Created: err == nil, Changed: err == nil}, err
+}
+
+func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (Result, error) {
+	now := d.now()
+	for range attempts {
+		before, err := d.store.Group(ctx, c.Company, do.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		if do.IfVersion != 0 && do.IfVersion != before.Version {
+			return Result{}, store.ErrVersion
+		}
+		draft, members, err := do.Edit(before)
+		if err != nil {
+			return Result{}, err
+		}
+		rules, err := d.rulesOf(ctx, c.Company, do.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		change := store.GroupChange{Company: c.Company, ID: do.ID, IfVersion: do.IfVersion, Members: members, Modified: now}
+		display := before.Display
+		if draft != nil {
+			g := before
+			g.Name, g.Display, g.ExternalID, g.Doc = draft.Name, draft.Display, draft.ExternalID, draft.Doc
+			change.Group, change.IfVersion, display = &g, before.Version, draft.Display
+		}
+		if len(rules) > 0 && (members.Exactly || len(members.Add)+len(members.Remove) > 0) {
+			change.Sweep = newSweep(c, now, memberCause(do.ID, rules, members))
+		}
+		change.Events = []store.Event{newEvent(c, now, store.EventGroup, ActionGroupUpdate, do.ID, detailOf(display, members))}
+		changed, err := d.store.ChangeGroup(ctx, change)
+		if errors.Is(err, store.ErrVersion) && do.IfVersion == 0 {
+			continue
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		if changed.Added+changed.Removed > 0 {
+			err = d.followMembers(ctx, c, change)
+		}
+		return Result{Group: changed.Group, Changed: changed.Changed}, err
+	}
+	return Result{}, store.ErrVersion
+}
+
+// followMembers brings the licenses in line with a change of members.
+func (d *Directory) followMembers(ctx context.Context, c Change, change store.GroupChange) error {
+	if change.Sweep != nil {
+		return d.sweep(ctx, *change.Sweep)
+	}
+	// A rule may have been made between the look at the rules and the change, and its own sweep have gone before the change.
+	rules, err := d.rulesOf(ctx, c.Company, change.ID)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	return d.sweepNow(ctx, *newSweep(c, change.Modified, memberCause(change.ID, rules, change.Members)))
+}
+
+func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (Result, error) {
+	now := d.now()
+	rules, err := d.rulesOf(ctx, c.Company, do.ID)
+	if err != nil {
+		return Result{}, err
+	}
+	var sweep *store.Sweep
+	if len(rules) > 0 {
+		sweep = newSweep(c, now, cause{Rules: ids(rules), Orphans: true})
+	}
+	event := newEvent(c, now, store.EventGroup, ActionGroupDelete, do.ID, nil)
+	if err := d.store.DeleteGroup(ctx, c.Company, do.ID, do.IfVersion, sweep, []store.Event{event}); err != nil {
+		return Result{}, err
+	}
+	if sweep != nil {
+		return Result{Changed: true}, d.sweep(ctx, *sweep)
+	}
+	return Result{Changed: true}, nil
+}
+
+func (d *Directory) addRule(ctx context.Context, c Change, do AddRule) (Result, error) {
+	if !do.License.Paid() {
+		return Result{}, refuse(NotAPaidLicense, "A rule cannot give %s: everyone has it.", do.License.Name())
+	}
+	now := d.now()
+	rule := store.Rule{
+		ID: store.NewID(), Company: c.Company, Group: do.Group, License: string(do.License),
+		Priority: do.Priority, By: c.Actor.ID, Created: now,
+	}
+	sweep := newSweep(c, now, cause{Group: do.Group, Rules: []string{rule.ID}})
+	event := newEvent(c, now, store.EventRule, ActionRuleAdd, rule.ID, rule)
+	err := d.store.CreateRule(ctx, rule, sweep, []store.Event{event})
+	if errors.Is(err, store.ErrNotFound) {
+		return Result{}, refuse(UnknownGroup, "The company has no group %q.", do.Group)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Rule: rule, Created: true, Changed: true}, d.sweep(ctx, *sweep)
+}
+
+func (d *Directory) removeRule(ctx context.Context, c Change, do RemoveRule) (Result, error) {
+	now := d.now()
+	sweep := newSweep(c, now, cause{Rules: []string{do.ID}})
+	event := newEvent(c, now, store.EventRule, ActionRuleRemove, do.ID, nil)
+	if err := d.store.DeleteRule(ctx, c.Company, do.ID, sweep, []store.Event{event}); err != nil {
+		return Result{}, err
+	}
+	return Result{Changed: true}, d.sweep(ctx, *sweep)
+}
+
+// rulesOf gives the rules on one group.
+func (d *Directory) rulesOf(ctx context.Context, company, group string) ([]store.Rule, error) {
+	rules, err := d.store.ListRules(ctx, company)
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	return slices.DeleteFunc(rules, func(r store.Rule) bool { return r.Group != group }), nil
+}
+
+func ids(rules []store.Rule) []string {
+	var all []string
+	for _, r := range rules {
+		all = append(all, r.ID)
+	}
+	return all
+}

@@ -1,0 +1,304 @@
+package licensing_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"usher/licensing"
+	"usher/store"
+	"usher/store/storetest"
+)
+
+// checkInvariants compares everything that must hold between Applies; totals are the seats that the company has bought.
+func (w *world) checkInvariants(t interface{ Fatalf(string, ...any) }) {
+	ctx := context.Background()
+	company, err := w.store.Company(ctx, w.company)
+	if err != nil {
+		t.Fatalf("company: %v", err)
+	}
+	page, err := w.store.ListAccounts(ctx, w.company, store.Query{Limit: 10_000})
+	if err != nil {
+		t.Fatalf("accounts: %v", err)
+	}
+	for _, l := range []licensing.License{ringex, plus} {
+		kept, err := w.store.Pool(ctx, w.company, string(l))
+		if err != nil {
+			t.Fatalf("pool: %v", err)
+		}
+		counted := store.Pool{Company: w.company, License: string(l), Total: kept.Total}
+		for _, a := range page.Accounts {
+			if a.Seat == string(l) {
+				counted.Used++
+				switch a.SeatState {
+				case store.StateReserved:
+					counted.Reserved++
+				case store.StateActive:
+					counted.Active++
+				case store.StateHeld:
+					counted.Held++
+				}
+			}
+			if a.License == string(l) && a.LicenseState == store.StateWaiting {
+				counted.Waiting++
+			}
+		}
+		if counted != kept {
+			t.Fatalf("pool of %s: counted %+v, kept %+v", l, counted, kept)
+		}
+		if kept.Waiting > 0 && (kept.Used < kept.Total || kept.Held > 0) {
+			t.Fatalf("a seat of %s is not in use although somebody waits: %+v", l, kept)
+		}
+	}
+	ledger := w.replay(t)
+	for _, a := range page.Accounts {
+		v := licensing.Evaluate(company, a)
+		if a.License != string(v.License.License) || a.LicenseState != v.License.State || a.LicenseReason != string(v.License.Reason) || a.Effective != string(v.Effective) {
+			t.Fatalf("%s: the columns say %s %s %q %s, Evaluate says %+v", a.Display, a.License, a.LicenseState, a.LicenseReason, a.Effective, v)
+		}
+		if v.SSO && (!a.Active || a.MemberType != string(licensing.Coworker) || a.Effective != string(plus)) {
+			t.Fatalf("%s may sign in: active %t, %s, %s", a.Display, a.Active, a.MemberType, a.Effective)
+		}
+		if a.MemberType == string(licensing.GuestMember) && a.Seat != "" {
+			t.Fatalf("the guest %s has a seat of %s", a.Display, a.Seat)
+		}
+		if a.Effective == "" || !v.Entitlements.Messaging {
+			t.Fatalf("%s has less than the base license", a.Display)
+		}
+		said := ledger[a.ID]
+		if said == (held{}) {
+			said = held{State: store.StateNone, Effective: string(base)}
+		}
+		if is := (held{a.License, a.LicenseState, a.LicenseReason, a.Effective, a.Seat, a.SeatState}); is != said {
+			t.Fatalf("%s: the ledger says %+v, the account %+v", a.Display, said, is)
+		}
+	}
+	if sweeps, err := w.store.ListSweeps(ctx); err != nil || len(sweeps) > 0 {
+		t.Fatalf("open sweeps: %v, %v", sweeps, err)
+	}
+}
+
+// held is what the ledger tells of a license.
+type held struct{ License, State, Reason, Effective, Seat, SeatState string }
+
+// replay gives the state of each account by the ledger, whose chain it checks.
+func (w *world) replay(t interface{ Fatalf(string, ...any) }) map[string]held {
+	state := map[string]held{}
+	var last int64
+	var chain [32]byte
+	for {
+		events, err := w.store.ListEvents(context.Background(), w.company, last, 500)
+		if err != nil {
+			t.Fatalf("events: %v", err)
+		}
+		if len(events) == 0 {
+			return state
+		}
+		for _, e := range events {
+			if e.Seq != last+1 {
+				t.Fatalf("event %d follows %d", e.Seq, last)
+			}
+			if chain = e.Chain(chain); chain != e.Hash {
+				t.Fatalf("the chain breaks at event %d", e.Seq)
+			}
+			last = e.Seq
+			if e.Kind != store.EventLicense {
+				continue
+			}
+			var d struct{ From, To held }
+			if err := json.Unmarshal(e.Detail, &d); err != nil {
+				t.Fatalf("event %d: %v", e.Seq, err)
+			}
+			if was, ok := state[e.Target]; ok && was != d.From {
+				t.Fatalf("event %d of %s begins with %+v, the one before ended with %+v", e.Seq, e.Target, d.From, was)
+			}
+			state[e.Target] = d.To
+		}
+	}
+}
+
+var allCarriers = []licensing.Carrier{licensing.CarrierLicense, licensing.CarrierEntitlements, licensing.CarrierRoles}
+
+// TestDirectory_invariants plays random changes one after the other.
+func TestDirectory_invariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		policy := rapid.SampledFrom([]string{licensing.SeatsWaiting, licensing.SeatsStrict}).Draw(t, "policy")
+		w := newWorld(t, storetest.NewMap(nil), store.Company{SeatPolicy: policy, HoldFor: time.Minute},
+			map[licensing.License]int{plus: rapid.IntRange(0, 3).Draw(t, "plus"), ringex: rapid.IntRange(0, 2).Draw(t, "ringex")})
+		people, groups, rules := []string{}, []string{}, []string{}
+		licenses := rapid.SliceOfN(rapid.SampledFrom([]licensing.License{base, ringex, plus}), 0, 2)
+		one := func(from []string, label string) string {
+			if len(from) == 0 {
+				return "nobody"
+			}
+			return rapid.SampledFrom(from).Draw(t, label)
+		}
+		apply := func(do licensing.Operation) licensing.Result {
+			w.now = w.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
+			change := w.as(rapid.SampledFrom([]string{"okta", "entra"}).Draw(t, "connection"), do)
+			change.MayAssign = rapid.IntRange(0, 5).Draw(t, "scope") > 0
+			r, err := w.dir.Apply(context.Background(), change)
+			var refusal *licensing.Refusal
+			var conflict *store.ConflictError
+			var unknown *store.UnknownMemberError
+			if err != nil && !errors.As(err, &refusal) && !errors.As(err, &conflict) && !errors.As(err, &unknown) && !errors.Is(err, store.ErrNotFound) {
+				t.Fatalf("%T: %v", do, err)
+			}
+			return r
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) { w.checkInvariants(t) },
+			"create": func(t *rapid.T) {
+				d := draft(fmt.Sprintf("p%d", rapid.IntRange(0, 5).Draw(t, "person")), licenses.Draw(t, "asks")...)
+				d.Active = rapid.Bool().Draw(t, "active")
+				if rapid.IntRange(0, 3).Draw(t, "webmail") == 0 {
+					d.Email = "x@gmail.com"
+				}
+				if r := apply(licensing.CreateAccount{Connection: "okta", Draft: d}); r.Created {
+					people = append(people, r.Account.ID)
+				}
+			},
+			"delete":   func(t *rapid.T) { apply(licensing.DeleteAccount{ID: one(people, "person")}) },
+			"activate": func(t *rapid.T) { apply(w.edit(one(people, "person"), func(d *licensing.Draft) { d.Active = true })) },
+			"deactivate": func(t *rapid.T) {
+				apply(w.edit(one(people, "person"), func(d *licensing.Draft) { d.Active = false }))
+			},
+			"ask": func(t *rapid.T) {
+				intent := licensing.Intent{Carrier: rapid.SampledFrom(allCarriers).Draw(t, "carrier"), Licenses: licenses.Draw(t, "asks")}
+				apply(w.edit(one(people, "person"), func(d *licensing.Draft) { d.Intents = []licensing.Intent{intent} }))
+			},
+			"group": func(t *rapid.T) {
+				name := fmt.Sprintf("g%d", rapid.IntRange(0, 2).Draw(t, "group"))
+				r := apply(licensing.CreateGroup{Draft: licensing.GroupDraft{Name: name, Display: name, Doc: []byte(`{}`)}, Members: []string{one(people, "member")}})
+				if r.Created {
+					groups = append(groups, r.Group.ID)
+				}
+			},
+			"members": func(t *rapid.T) {
+				m := store.MemberChange{
+					Add: []string{one(people, "add")}, Remove: []string{one(people, "remove")}, Exactly: rapid.Bool().Draw(t, "exactly"),
+				}
+				if m.Add[0] == m.Remove[0] {
+					m.Remove = nil
+				}
+				apply(licensing.UpdateGroup{ID: one(groups, "group"), Edit: func(store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
+					return nil, m, nil
+				}})
+			},
+			"ungroup": func(t *rapid.T) { apply(licensing.DeleteGroup{ID: one(groups, "group")}) },
+			"rule": func(t *rapid.T) {
+				r := apply(licensing.AddRule{
+					Group: one(groups, "group"), License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"),
+					Priority: rapid.IntRange(0, 2).Draw(t, "priority"),
+				})
+				if r.Created {
+					rules = append(rules, r.Rule.ID)
+				}
+			},
+			"unrule": func(t *rapid.T) { apply(licensing.RemoveRule{ID: one(rules, "rule")}) },
+			"seats": func(t *rapid.T) {
+				apply(licensing.SetSeats{License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"), Total: rapid.IntRange(0, 4).Draw(t, "total")})
+			},
+			"time": func(t *rapid.T) {
+				w.now = w.now.Add(30 * time.Second)
+				if err := w.dir.Maintain(context.Background()); err != nil {
+					t.Fatalf("maintenance: %v", err)
+				}
+			},
+		})
+	})
+}
+
+// TestDirectory_storm lets many goroutines change the same few people, groups and pools at once.
+func TestDirectory_storm(t *testing.T) {
+	workers, rounds := 16, 40
+	if os.Getenv("USHER_SCALE") == "full" {
+		workers, rounds = 64, 400
+	}
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 7, ringex: 3})
+		var people []string
+		for i := range 30 {
+			people = append(people, w.create(fmt.Sprintf("p%02d", i)).ID)
+		}
+		group := w.apply(licensing.CreateGroup{Draft: licensing.GroupDraft{Name: "g", Display: "g", Doc: []byte(`{}`)}}).Group
+		w.apply(licensing.AddRule{Group: group.ID, License: plus})
+		// The clock stands still during the storm: it is shared.
+		var wait sync.WaitGroup
+		for worker := range workers {
+			wait.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(worker), 7))
+				for round := range rounds {
+					person := people[random.IntN(len(people))]
+					var do licensing.Operation
+					switch random.IntN(7) {
+					case 0, 1:
+						do = w.edit(person, func(d *licensing.Draft) { d.Active = random.IntN(2) == 0 })
+					case 2, 3:
+						asks := [][]licensing.License{nil, {plus}, {ringex}, {ringex, plus}}[random.IntN(4)]
+						do = w.edit(person, func(d *licensing.Draft) {
+							d.Intents = []licensing.Intent{{Carrier: allCarriers[random.IntN(len(allCarriers))], Licenses: asks}}
+						})
+					case 4:
+						m := store.MemberChange{Add: []string{person}}
+						if random.IntN(2) == 0 {
+							m = store.MemberChange{Remove: []string{person}}
+						}
+						do = licensing.UpdateGroup{ID: group.ID, Edit: func(store.Group) (*licensing.GroupDraft, store.MemberChange, error) { return nil, m, nil }}
+					case 5:
+						do = licensing.CreateAccount{Connection: "okta", Draft: draft(fmt.Sprintf("n%d-%d", worker, round), plus)}
+					case 6:
+						do = licensing.SetSeats{License: plus, Total: 5 + random.IntN(5)}
+					}
+					_, err := w.dir.Apply(context.Background(), w.as("okta", do))
+					if err != nil && !errors.Is(err, store.ErrVersion) {
+						t.Errorf("%T: %v", do, err)
+						return
+					}
+				}
+			})
+		}
+		wait.Wait()
+		w.checkInvariants(t)
+	})
+}
+
+// TestDirectory_lastSeats lets many ask at once for few seats.
+func TestDirectory_lastSeats(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 5})
+		created := make([]store.Account, 64)
+		var wait sync.WaitGroup
+		for i := range created {
+			wait.Go(func() {
+				r, err := w.dir.Apply(context.Background(), w.as("okta", licensing.CreateAccount{Connection: "okta", Draft: draft(fmt.Sprintf("p%d", i), plus)}))
+				if err != nil {
+					t.Error(err)
+				}
+				created[i] = r.Account
+			})
+		}
+		wait.Wait()
+		seated := slices.DeleteFunc(slices.Clone(created), func(a store.Account) bool { return a.Effective != string(plus) })
+		if len(seated) != 5 {
+			t.Fatalf("%d of 64 have a seat, want 5", len(seated))
+		}
+		w.checkInvariants(t)
+		queue, err := s.Queue(t.Context(), w.company, string(plus), 1)
+		if err != nil || len(queue) != 1 {
+			t.Fatalf("queue: %v, %v", queue, err)
+		}
+		w.setActive(seated[0].ID, false)
+		w.check(queue[0].ID, plus, store.StateReserved, "")
+		w.checkInvariants(t)
+	})
+}

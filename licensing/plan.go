@@ -1,0 +1,270 @@
+package licensing
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"usher/store"
+)
+
+// situation is what a plan depends on beside the account itself.
+type situation struct {
+	company store.Company
+	change  Change
+	now     time.Time
+	// pools gives the numbers of a pool. It is asked only for the licenses that the account wants or holds.
+	pools func(License) (store.Pool, error)
+	// inTurn says that it is the account's turn in the queue, so that it need not stand behind those who wait.
+	inTurn bool
+	// queues says that the change waits for a seat whatever the company's policy: changes of groups and rules do.
+	queues bool
+	// yields says that the seat of a deactivated person is to be given up, because it is needed or was held long enough.
+	yields bool
+}
+
+// plan is what a change would do to one account. It can be looked at before, instead of, or after the commit.
+type plan struct {
+	write   store.AccountWrite
+	changed bool      // false: nothing to write
+	frees   []License // pools that the write gives a seat back to
+	waits   License   // the queue that the account may end up in
+}
+
+// makePlan plans what makes after of before (nil for a new account): it decides the license columns of after, claims or gives back
+// the seat, and writes the events. It does nothing by itself.
+func makePlan(s situation, before *store.Account, after store.Account) (plan, error) {
+	if err := decide(s, before, &after); err != nil {
+		return plan{}, err
+	}
+	p := plan{write: store.AccountWrite{Before: before, After: after}}
+	if before != nil && before.Seat != "" && before.Seat != after.Seat {
+		p.frees = append(p.frees, License(before.Seat))
+	}
+	if after.LicenseState == store.StateWaiting {
+		p.waits = License(after.License)
+		if err := claim(s, before, &p); err != nil {
+			return plan{}, err
+		}
+	}
+	p.changed = before == nil || !equal(*before, p.write.After)
+	if !p.changed {
+		return p, nil
+	}
+	finish(s, before, &p.write.After, &p.write.Events)
+	if p.write.NoSeat != nil {
+		finish(s, before, &p.write.NoSeat.Account, &p.write.NoSeat.Events)
+	}
+	return p, nil
+}
+
+// decide sets the license columns of a for the seat that it holds, giving up a seat that it may not keep.
+func decide(s situation, before, a *store.Account) error {
+	if keep, err := keepsSeat(s, before, a); err != nil {
+		return err
+	} else if !keep {
+		a.Seat, a.SeatState, a.SeatSince = "", "", time.Time{}
+	}
+	if a.Seat != "" {
+		switch state := a.SeatState; {
+		case !a.Active && state != store.StateHeld:
+			a.SeatState, a.SeatSince = store.StateHeld, s.now
+		case a.Active && state == store.StateHeld:
+			a.SeatState, a.SeatSince = store.StateReserved, s.now
+		}
+	}
+	show(s, before, a)
+	return nil
+}
+
+// show writes the verdict on a into its columns.
+func show(s situation, before, a *store.Account) {
+	v := Evaluate(s.company, *a)
+	a.License, a.LicenseState, a.LicenseReason = string(v.License.License), v.License.State, string(v.License.Reason)
+	a.Effective = string(v.Effective)
+	a.Priority = 0
+	first := time.Time{}
+	for _, source := range a.Sources {
+		if source.License != a.License {
+			continue
+		}
+		a.Priority = max(a.Priority, source.Priority)
+		if first.IsZero() || source.At.Before(first) {
+			first = source.At
+		}
+	}
+	if before == nil || before.License != a.License { // a person keeps the place that the first request gave them
+		a.Requested = first
+	}
+}
+
+// keepsSeat says whether the account keeps the seat that it holds.
+func keepsSeat(s situation, before, a *store.Account) (bool, error) {
+	if a.Seat == "" {
+		return true, nil
+	}
+	v := Evaluate(s.company, *a)
+	switch {
+	case v.License.State == store.StateNone, v.License.State == store.StateBlocked && v.License.Reason != AccountInactive:
+		return false, nil
+	case a.Seat != string(v.License.License) && !swapping(before, a):
+		return false, nil
+	case a.Active:
+		return true, nil
+	case s.yields:
+		return false, nil
+	}
+	pool, err := s.pools(License(a.Seat))
+	return pool.Waiting == 0, err // the seat of a deactivated person is held only while nobody waits for it
+}
+
+// swapping says whether an account that wants another license than the one it has a seat of keeps the old seat until there is a
+// new one: while some source still asks for the old one, and when a source that asked for it has changed its mind.
+func swapping(before, a *store.Account) bool {
+	asks := func(sources []store.Source, match func(store.Source) bool) bool {
+		return slices.ContainsFunc(sources, match)
+	}
+	if asks(a.Sources, func(x store.Source) bool { return x.License == a.Seat }) {
+		return true
+	}
+	if before == nil {
+		return false
+	}
+	if before.License != before.Seat && slices.EqualFunc(before.Sources, a.Sources, func(x, y store.Source) bool { return same(x, y) && x.License == y.License }) {
+		return true // it was waiting for the swap before, and nothing has changed since
+	}
+	return asks(before.Sources, func(old store.Source) bool {
+		return old.License == a.Seat && asks(a.Sources, func(x store.Source) bool { return same(x, old) })
+	})
+}
+
+// claim turns the plan of an account that wants a seat into one with two outcomes, or refuses it under a strict policy.
+func claim(s situation, before *store.Account, p *plan) error {
+	waiting := p.write.After
+	queued := before != nil && before.LicenseState == store.StateWaiting && before.License == waiting.License
+	if queued && !s.inTurn {
+		return nil // it is in the queue already; the queue will serve it
+	}
+	pool, err := s.pools(License(waiting.License))
+	if err != nil {
+		return err
+	}
+	strict := s.company.SeatPolicy == SeatsStrict && !s.queues && !queued
+	inUse := pool.Used - pool.Held // a held seat is given up for somebody who needs it
+	if pool.Waiting > 0 && !s.inTurn || inUse >= pool.Total {
+		if strict {
+			return refuse(NoSeatAvailable, "No %s seats available (%d of %d assigned).", License(waiting.License).Name(), pool.Used, pool.Total)
+		}
+		return nil
+	}
+	granted := waiting
+	granted.Seat, granted.SeatState, granted.SeatSince = waiting.License, store.StateReserved, s.now
+	show(s, before, &granted)
+	p.write.After = granted
+	if !strict && !s.inTurn { // whose turn it is has nothing new to be written when there is no seat after all
+		p.write.NoSeat = &store.NoSeat{Account: waiting}
+	}
+	if before != nil && before.Seat != "" && !slices.Contains(p.frees, License(before.Seat)) {
+		p.frees = append(p.frees, License(before.Seat))
+	}
+	return nil
+}
+
+// finish sets what every changed account gets: the time, the epoch when sessions must end, and the events.
+func finish(s situation, before, a *store.Account, events *[]store.Event) {
+	a.Modified = s.now
+	if before != nil {
+		could := Evaluate(s.company, *before).SSO
+		can := Evaluate(s.company, *a).SSO
+		if could && !can || before.Active && !a.Active {
+			a.Epoch = before.Epoch + 1
+		}
+	}
+	if before == nil || !equalPerson(*before, *a) {
+		*events = append(*events, accountEvent(s, before, *a))
+	}
+	if before == nil && a.License != "" || before != nil && !equalDecision(before.Decision, a.Decision) {
+		*events = append(*events, licenseEvent(s, before, *a))
+	}
+}
+
+// Actions of the events of accounts.
+const (
+	ActionUserCreate = "user.create"
+	ActionUserUpdate = "user.update"
+	ActionUserDelete = "user.delete"
+	ActionLicense    = "license.change"
+)
+
+func accountEvent(s situation, before *store.Account, a store.Account) store.Event {
+	type detail struct {
+		ExternalID string `json:"externalId,omitempty"`
+		Connection string `json:"connection,omitempty"`
+		MemberType string `json:"memberType"`
+		Active     bool   `json:"active"`
+		WasActive  *bool  `json:"wasActive,omitempty"`
+	}
+	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, MemberType: a.MemberType, Active: a.Active}
+	action := ActionUserCreate
+	if before != nil {
+		action, d.WasActive = ActionUserUpdate, &before.Active
+	}
+	return newEvent(s.change, s.now, store.EventAccount, action, a.ID, d)
+}
+
+// holding is what the ledger says of an account's license: enough to know its state from the last event alone.
+type holding struct {
+	License   string `json:"license"`
+	State     string `json:"state"`
+	Reason    string `json:"reason,omitempty"`
+	Effective string `json:"effective"`
+	Seat      string `json:"seat,omitempty"`
+	SeatState string `json:"seatState,omitempty"`
+}
+
+func holdingOf(d store.Decision) holding {
+	return holding{License: d.License, State: d.LicenseState, Reason: d.LicenseReason, Effective: d.Effective, Seat: d.Seat, SeatState: d.SeatState}
+}
+
+func licenseEvent(s situation, before *store.Account, a store.Account) store.Event {
+	type detail struct {
+		From    holding        `json:"from"`
+		To      holding        `json:"to"`
+		Sources []store.Source `json:"sources,omitempty"`
+	}
+	d := detail{From: holding{State: store.StateNone, Effective: string(VideoPro)}, To: holdingOf(a.Decision), Sources: a.Sources}
+	if before != nil {
+		d.From = holdingOf(before.Decision)
+	}
+	return newEvent(s.change, s.now, store.EventLicense, ActionLicense, a.ID, d)
+}
+
+// newEvent makes an event of a change; detail is marshalled to JSON.
+func newEvent(c Change, now time.Time, kind, action, target string, detail any) store.Event {
+	raw, err := json.Marshal(detail)
+	if err != nil { // details are structs of this package, which always marshal
+		panic(fmt.Sprintf("licensing: event detail: %v", err))
+	}
+	return store.Event{Time: now, Kind: kind, Action: action, Actor: c.Actor, Door: c.Door, Request: c.Request, Target: target, Detail: raw}
+}
+
+// equal says whether two states of an account differ in nothing that a write would change.
+func equal(a, b store.Account) bool {
+	return equalPerson(a, b) && equalDecision(a.Decision, b.Decision)
+}
+
+// equalPerson compares what is not license.
+func equalPerson(a, b store.Account) bool {
+	return a.UserName == b.UserName && a.ExternalID == b.ExternalID && a.Connection == b.Connection && a.Display == b.Display &&
+		a.Active == b.Active && a.MemberType == b.MemberType && a.Role == b.Role && bytes.Equal(a.Doc, b.Doc)
+}
+
+// equalDecision compares what is license.
+func equalDecision(a, b store.Decision) bool {
+	return holdingOf(a) == holdingOf(b) && a.Priority == b.Priority && a.Requested.Equal(b.Requested) && a.SeatSince.Equal(b.SeatSince) &&
+		slices.EqualFunc(a.Sources, b.Sources, func(x, y store.Source) bool {
+			return same(x, y) && x.By == y.By && x.License == y.License && x.Priority == y.Priority && x.Approved == y.Approved && x.At.Equal(y.At)
+		})
+}

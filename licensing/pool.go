@@ -1,0 +1,163 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"usher/store"
+)
+
+// Actions of the events of pools and companies.
+const (
+	ActionSetSeats      = "pool.set-seats"
+	ActionCreateCompany = "company.create"
+)
+
+func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result, error) {
+	if err := checkSeats(do.License, do.Total); err != nil {
+		return Result{}, err
+	}
+	if _, err := d.store.Company(ctx, c.Company); err != nil {
+		return Result{}, fmt.Errorf("company %s: %w", c.Company, err)
+	}
+	event := newEvent(c, d.now(), store.EventPool, ActionSetSeats, string(do.License), struct {
+		Total int `json:"total"`
+	}{do.Total})
+	if err := d.store.SetSeats(ctx, c.Company, string(do.License), do.Total, []store.Event{event}); err != nil {
+		return Result{}, err
+	}
+	return Result{Changed: true}, d.serve(ctx, c, do.License)
+}
+
+func checkSeats(l License, total int) error {
+	switch {
+	case !l.Paid():
+		return refuse(NotAPaidLicense, "%s has no seats; paid licenses are ringex and video-pro-plus.", l.Name())
+	case total < 0:
+		return refuse(NegativeSeats, "A pool cannot have %d seats.", total)
+	}
+	return nil
+}
+
+func (d *Directory) createCompany(ctx context.Context, c Change, do CreateCompany) (Result, error) {
+	company := do.Company
+	company.ID, company.Created = store.NewID(), d.now()
+	if company.HoldFor == 0 {
+		company.HoldFor = HoldFor
+	}
+	if err := checkCompany(&company); err != nil {
+		return Result{}, err
+	}
+	var pools []store.Pool
+	for _, l := range slices.Sorted(maps.Keys(do.Seats)) {
+		if err := checkSeats(l, do.Seats[l]); err != nil {
+			return Result{}, err
+		}
+		pools = append(pools, store.Pool{Company: company.ID, License: string(l), Total: do.Seats[l]})
+	}
+	if do.Admin != nil {
+		admin := *do.Admin
+		admin.ID, admin.Company, admin.Created = store.NewID(), company.ID, company.Created
+		do.Admin = &admin
+	}
+	event := newEvent(c, company.Created, store.EventCompany, ActionCreateCompany, company.ID, struct {
+		Name  string          `json:"name"`
+		Tier  string          `json:"tier"`
+		Seats map[License]int `json:"seats,omitempty"`
+	}{company.Name, company.Tier, do.Seats})
+	stored, err := d.store.CreateCompany(ctx, company, pools, do.Admin, []store.Event{event})
+	return Result{Company: stored, Created: err == nil, Changed: err == nil}, err
+}
+
+// checkCompany fills in the settings left out and refuses those that do not exist.
+func checkCompany(c *store.Company) error {
+	for _, setting := range []struct {
+		name    string
+		value   *string
+		allowed []string // the first is the default
+	}{
+		{"tier", &c.Tier, []string{TierFree, TierVideoProPlus}},
+		{"seat_policy", &c.SeatPolicy, []string{SeatsWaiting, SeatsStrict}},
+		{"guest_policy", &c.GuestPolicy, []string{GuestWebmail, GuestUnverified}},
+	} {
+		if *setting.value == "" {
+			*setting.value = setting.allowed[0]
+		}
+		if !slices.Contains(setting.allowed, *setting.value) {
+			return refuse(UnknownSetting, "%s cannot be %q; it is %s or %s.", setting.name, *setting.value, setting.allowed[0], setting.allowed[1])
+		}
+	}
+	return nil
+}
+
+// Resume finishes what a process that ended had begun: open sweeps, and queues beside free seats. Run it at start.
+func (d *Directory) Resume(ctx context.Context) error {
+	sweeps, err := d.store.ListSweeps(ctx)
+	if err != nil {
+		return fmt.Errorf("open sweeps: %w", err)
+	}
+	for _, sweep := range sweeps {
+		if err := d.sweep(ctx, sweep); err != nil {
+			return err
+		}
+	}
+	return d.eachPool(ctx, func(c Change, p store.Pool) error {
+		return d.serve(ctx, c, License(p.License))
+	})
+}
+
+// Maintain does what falls due by time: seats held for too long are freed, old tombstones dropped, sweeps that another process left
+// open are taken over. Run it every minute or so.
+func (d *Directory) Maintain(ctx context.Context) error {
+	_, err := d.store.DropTombstones(ctx, d.now().Add(-tombstoneFor))
+	return errors.Join(err, d.Resume(ctx), d.eachPool(ctx, func(c Change, p store.Pool) error {
+		if p.Held == 0 {
+			return nil
+		}
+		return d.endHolds(ctx, c, License(p.License))
+	}))
+}
+
+// endHolds gives up the seats of a pool that were held for as long as the company holds them.
+func (d *Directory) endHolds(ctx context.Context, c Change, l License) error {
+	s, err := d.situation(ctx, bySystem(c, "holds"))
+	if err != nil {
+		return err
+	}
+	s.yields = true
+	due := s.now.Add(-s.company.HoldFor)
+	for {
+		held, err := d.store.HeldSeats(ctx, c.Company, string(l), chunk)
+		if err != nil {
+			return err
+		}
+		held = slices.DeleteFunc(held, func(a store.Account) bool { return a.SeatSince.After(due) })
+		written, _, err := d.rewrite(ctx, s, held)
+		if err != nil || written == 0 {
+			return err
+		}
+	}
+}
+
+// eachPool calls f for every pool of every company.
+func (d *Directory) eachPool(ctx context.Context, f func(Change, store.Pool) error) error {
+	companies, err := d.store.ListCompanies(ctx)
+	if err != nil {
+		return fmt.Errorf("companies: %w", err)
+	}
+	for _, company := range companies {
+		pools, err := d.store.ListPools(ctx, company.ID)
+		if err != nil {
+			return fmt.Errorf("pools of %s: %w", company.ID, err)
+		}
+		for _, p := range pools {
+			if err := f(bySystem(Change{Company: company.ID}, "maintenance"), p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package licensing
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"usher/store"
+)
+
+// Carrier is where license intent is carried: the kind of a source.
+type Carrier string
+
+// The carriers, highest rank first.
+const (
+	CarrierPin          Carrier = "pin"          // a Super Admin's word; one that names Video Pro is a veto
+	CarrierLicense      Carrier = "license"      // the extension attribute license
+	CarrierEntitlements Carrier = "entitlements" // RFC 7643 section 4.1.2
+	CarrierRoles        Carrier = "roles"        // RFC 7643 section 4.1.2
+	CarrierGroup        Carrier = "group"        // a rule on a group
+)
+
+// rank of a carrier; smaller goes first.
+func (c Carrier) rank() int {
+	return slices.Index([]Carrier{CarrierPin, CarrierLicense, CarrierEntitlements, CarrierRoles, CarrierGroup}, c)
+}
+
+// higher orders sources by rank: approved ones first, then by carrier, then group rules by priority; of equal rank the earlier.
+func higher(a, b store.Source) int {
+	approved := func(s store.Source) int {
+		if s.Approved {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(approved(a), approved(b)),
+		cmp.Compare(Carrier(a.Kind).rank(), Carrier(b.Kind).rank()),
+		cmp.Compare(b.Priority, a.Priority),
+		a.At.Compare(b.At),
+		cmp.Compare(a.Ref, b.Ref),
+	)
+}
+
+// Keeps says whether a carrier of the account is to stay as it is although a request of the actor leaves it out: it holds a source
+// that somebody else wrote, and what one connection never wrote it does not end by silence.
+func Keeps(a store.Account, carrier Carrier, actor string) bool {
+	for _, s := range a.Sources {
+		if s.Kind == string(carrier) {
+			return s.By != actor
+		}
+	}
+	return false
+}
+
+// carry gives the sources after a write that touched the carriers of intents. before is not changed.
+func carry(before []store.Source, intents []Intent, actor string, mayAssign bool, now time.Time) []store.Source {
+	after := slices.Clone(before)
+	for _, in := range intents {
+		at := slices.IndexFunc(after, func(s store.Source) bool { return s.Kind == string(in.Carrier) })
+		license := highest(in.Licenses)
+		switch {
+		case license == NoLicense && at >= 0: // what it wrote is gone
+			after = slices.Delete(after, at, at+1)
+		case license == NoLicense:
+		case at >= 0 && after[at].License == string(license): // says the same again; it may have a new owner
+			after[at].By = actor
+			after[at].Approved = after[at].Approved || mayAssign
+		case at >= 0: // the same source with another value
+			after[at] = store.Source{Kind: string(in.Carrier), By: actor, License: string(license), At: now, Approved: mayAssign}
+		default:
+			after = append(after, store.Source{Kind: string(in.Carrier), By: actor, License: string(license), At: now, Approved: mayAssign})
+		}
+	}
+	slices.SortStableFunc(after, higher)
+	return after
+}
+
+// carryRules gives the sources after the group rules that hold for the account have become exactly the ones given.
+func carryRules(before []store.Source, rules []store.Rule, now time.Time) []store.Source {
+	var after []store.Source
+	since := map[string]time.Time{}
+	for _, s := range before {
+		if s.Kind == string(CarrierGroup) {
+			since[s.Ref] = s.At
+			continue
+		}
+		after = append(after, s)
+	}
+	for _, r := range rules {
+		at, had := since[r.ID]
+		if !had {
+			at = now
+		}
+		after = append(after, store.Source{
+			Kind: string(CarrierGroup), Ref: r.ID, By: r.By, License: r.License, Priority: r.Priority, At: at, Approved: true,
+		})
+	}
+	slices.SortStableFunc(after, higher)
+	return after
+}
+
+// same says whether two sources are the same carrier, whatever they ask for.
+func same(a, b store.Source) bool { return a.Kind == b.Kind && a.Ref == b.Ref }

@@ -1,0 +1,267 @@
+package licensing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"usher/store"
+	"usher/store/query"
+)
+
+// cause says which accounts a sweep is to bring in line: those named, the members of a group, and those with a source from a rule.
+type cause struct {
+	Accounts []string `json:"accounts,omitempty"`
+	Group    string   `json:"group,omitempty"`
+	Rules    []string `json:"rules,omitempty"`
+	// Orphans says that the rules have lost their group and go when the sweep is done.
+	Orphans bool `json:"orphans,omitempty"`
+}
+
+// memberCause is the cause of a change of members: the accounts it names, or the whole group where it names those who stay.
+func memberCause(group string, rules []store.Rule, m store.MemberChange) cause {
+	if m.Exactly {
+		return cause{Group: group, Rules: ids(rules)}
+	}
+	return cause{Accounts: append(slices.Clone(m.Add), m.Remove...)}
+}
+
+// cursor says how far a sweep has come. Losses go before gains, so that what one gives up another can have.
+type cursor struct {
+	Gains bool   `json:"gains"`
+	Stage int    `json:"stage"` // index into the stages of the cause
+	After string `json:"after"` // the last account done
+}
+
+// leaseFor is how long a process keeps a sweep to itself without a sign of progress.
+const leaseFor = time.Minute
+
+func newSweep(c Change, now time.Time, why cause) *store.Sweep {
+	raw, err := json.Marshal(why)
+	if err != nil { // strings and booleans always marshal
+		panic(fmt.Sprintf("licensing: sweep cause: %v", err))
+	}
+	return &store.Sweep{ID: store.NewID(), Company: c.Company, Cause: string(raw), Actor: c.Actor, Door: c.Door, Request: c.Request, Created: now}
+}
+
+// sweep carries out an open sweep from where it stands.
+func (d *Directory) sweep(ctx context.Context, sw store.Sweep) error {
+	defer d.turn(sw.Company)()
+	ctx = context.WithoutCancel(ctx) // the fact is written; a client that went away does not undo it
+	now := d.now()
+	mine, err := d.store.LeaseSweep(ctx, sw.ID, d.holder, now, now.Add(leaseFor))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !mine {
+		return nil // done, or another process is at it
+	}
+	if err != nil {
+		return fmt.Errorf("sweep %s: %w", sw.ID, err)
+	}
+	if err := d.runSweep(ctx, sw, d.keepSweep); err != nil {
+		return fmt.Errorf("sweep %s: %w", sw.ID, err)
+	}
+	return d.store.EndSweep(ctx, sw.ID)
+}
+
+// sweepNow carries out a sweep that is not stored.
+func (d *Directory) sweepNow(ctx context.Context, sw store.Sweep) error {
+	defer d.turn(sw.Company)()
+	return d.runSweep(context.WithoutCancel(ctx), sw, func(context.Context, string, cursor) error { return nil })
+}
+
+// turn waits until no other sweep of the company runs in this process and gives the function that ends the turn. Each sweep reads
+// the facts only when it is its turn, so that the one that comes last has the last word.
+func (d *Directory) turn(company string) (done func()) {
+	t, _ := d.sweeping.LoadOrStore(company, &sync.Mutex{})
+	mutex := t.(*sync.Mutex)
+	mutex.Lock()
+	return mutex.Unlock
+}
+
+// runSweep goes through the accounts of a sweep, first those that lose, then those that gain; keep records the progress.
+func (d *Directory) runSweep(ctx context.Context, sw store.Sweep, keep func(ctx context.Context, id string, at cursor) error) error {
+	var why cause
+	var at cursor
+	if err := json.Unmarshal([]byte(sw.Cause), &why); err != nil {
+		return fmt.Errorf("cause: %w", err)
+	}
+	if sw.Cursor != "" {
+		if err := json.Unmarshal([]byte(sw.Cursor), &at); err != nil {
+			return fmt.Errorf("cursor: %w", err)
+		}
+	}
+	c := Change{Company: sw.Company, Actor: sw.Actor, Door: sw.Door, Request: sw.Request, MayAssign: true}
+	stages := d.stages(sw.Company, why)
+	for {
+		for ; at.Stage < len(stages); at.Stage, at.After = at.Stage+1, "" {
+			if err := d.runStage(ctx, c, sw, stages[at.Stage], &at, keep); err != nil {
+				return err
+			}
+		}
+		if at.Gains {
+			break
+		}
+		at = cursor{Gains: true}
+	}
+	if why.Orphans {
+		return d.dropRules(ctx, c, why.Rules)
+	}
+	return nil
+}
+
+// stage gives the next accounts of a sweep after the one named, in the order of their ids; none when it is done.
+type stage func(ctx context.Context, after string) ([]string, error)
+
+// stages gives the ways to the accounts of a cause. An account may be met more than once; the second time there is nothing to do.
+func (d *Directory) stages(company string, why cause) []stage {
+	var all []stage
+	if len(why.Accounts) > 0 {
+		sorted := slices.Compact(slices.Sorted(slices.Values(why.Accounts))) // ids sort in the order of creation
+		all = append(all, func(_ context.Context, after string) ([]string, error) {
+			at, found := slices.BinarySearch(sorted, after)
+			if found {
+				at++
+			}
+			return sorted[at:min(at+chunk, len(sorted))], nil
+		})
+	}
+	if why.Group != "" {
+		all = append(all, func(ctx context.Context, after string) ([]string, error) {
+			members, err := d.store.Members(ctx, company, why.Group, after, chunk)
+			found := make([]string, len(members))
+			for i, m := range members {
+				found[i] = m.ID
+			}
+			return found, err
+		})
+	}
+	for _, rule := range why.Rules {
+		from := query.Leaf{Path: store.ColumnSourceRef, Op: query.Equal, Type: query.String, Value: rule}
+		all = append(all, func(ctx context.Context, after string) ([]string, error) {
+			page, err := d.store.ListAccounts(ctx, company, store.Query{Filter: from, After: after, Limit: chunk})
+			found := make([]string, len(page.Accounts))
+			for i, a := range page.Accounts {
+				found[i] = a.ID
+			}
+			return found, err
+		})
+	}
+	return all
+}
+
+func (d *Directory) runStage(
+	ctx context.Context, c Change, sw store.Sweep, next stage, at *cursor, keep func(context.Context, string, cursor) error,
+) error {
+	for {
+		accounts, err := next(ctx, at.After)
+		if err != nil || len(accounts) == 0 {
+			return err
+		}
+		if err := d.sweepChunk(ctx, c, sw.Created, accounts, at.Gains); err != nil {
+			return err
+		}
+		at.After = accounts[len(accounts)-1]
+		if err := keep(ctx, sw.ID, *at); err != nil {
+			return err
+		}
+	}
+}
+
+// keepSweep records the progress of a sweep and with it that somebody is at it.
+func (d *Directory) keepSweep(ctx context.Context, id string, at cursor) error {
+	raw, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	if err := d.store.MoveSweep(ctx, id, string(raw)); err != nil {
+		return err
+	}
+	now := d.now()
+	_, err = d.store.LeaseSweep(ctx, id, d.holder, now, now.Add(leaseFor))
+	return err
+}
+
+// sweepChunk brings up to chunk accounts in line with the rules: in the pass of losses those that lose by it, in the pass of gains
+// the rest. Accounts that change meanwhile are read again.
+func (d *Directory) sweepChunk(ctx context.Context, c Change, asked time.Time, accounts []string, gains bool) error {
+	for range attempts {
+		s, err := d.situation(ctx, c)
+		if err != nil {
+			return err
+		}
+		s.queues = true
+		plans, err := d.planRules(ctx, s, asked, accounts)
+		if err != nil {
+			return err
+		}
+		if !gains {
+			plans = slices.DeleteFunc(plans, func(p plan) bool { return !p.loses() })
+		}
+		written, freed, err := d.writeAll(ctx, plans)
+		if err != nil {
+			return err
+		}
+		queues := freed
+		for _, i := range written {
+			queues = append(queues, plans[i].waits)
+		}
+		slices.Sort(queues)
+		if err := d.serve(ctx, c, slices.Compact(queues)...); err != nil {
+			return err
+		}
+		if len(written) == len(plans) {
+			return nil
+		}
+	}
+	return store.ErrVersion
+}
+
+// loses says whether the plan takes something away without asking for anything: those go first.
+func (p plan) loses() bool { return p.waits == NoLicense }
+
+// planRules plans the accounts with the sources that the rules give them as the memberships stand now.
+func (d *Directory) planRules(ctx context.Context, s situation, asked time.Time, ids []string) ([]plan, error) {
+	rules, err := d.store.ListRules(ctx, s.company.ID)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := d.store.AccountsByID(ctx, s.company.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	memberships, err := d.store.MembershipsOf(ctx, s.company.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	var plans []plan
+	for i := range accounts {
+		before := accounts[i]
+		hold := slices.DeleteFunc(slices.Clone(rules), func(r store.Rule) bool {
+			return !slices.ContainsFunc(memberships[before.ID], func(m store.Membership) bool { return m.Group == r.Group })
+		})
+		after := before
+		after.Sources = carryRules(before.Sources, hold, asked)
+		p, err := makePlan(s, &before, after)
+		if err != nil {
+			return nil, err
+		}
+		if p.changed {
+			plans = append(plans, p)
+		}
+	}
+	return plans, nil
+}
+
+// dropRules removes rules whose group is gone.
+func (d *Directory) dropRules(ctx context.Context, c Change, rules []string) error {
+	for _, id := range rules {
+		event := newEvent(c, d.now(), store.EventRule, ActionRuleRemove, id, nil)
+		if err := d.store.DeleteRule(ctx, c.Company, id, nil, []store.Event{event}); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
