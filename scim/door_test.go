@@ -1,0 +1,568 @@
+package scim_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"usher/licensing"
+	"usher/scim"
+	"usher/scim/schema"
+	"usher/store"
+	"usher/store/sqlite"
+)
+
+// door is an assembled endpoint on a real store, and a client of it.
+type door struct {
+	t       testing.TB
+	server  *httptest.Server
+	handler *scim.Handler
+	store   store.Store
+	company string
+	dir     *licensing.Directory
+	tokens  map[string]scim.Principal
+	token   string // that requests carry
+}
+
+// open makes an endpoint for the company "acme" with two connections, okta and entra, and one for the company "other".
+func open(t testing.TB, limits scim.Limits, seats map[licensing.License]int) *door {
+	t.Helper()
+	registry, err := schema.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := slog.New(slog.DiscardHandler)
+	s, err := sqlite.Open(context.Background(), t.TempDir(), sqlite.Options{Indexes: registry.UserIndexes(), Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	d := &door{t: t, store: s, dir: licensing.NewDirectory(s, nil, silent), tokens: map[string]scim.Principal{}, token: "okta"}
+	d.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = strings.TrimPrefix(r.URL.Path, "/scim/v2")
+		d.handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(d.server.Close)
+	d.handler, err = scim.NewHandler(scim.Config{
+		Registry: registry, Directory: d.dir, Store: s, BaseURL: d.server.URL + "/scim/v2", Limits: limits, Logger: silent,
+		Authenticate: func(r *http.Request) (scim.Principal, error) {
+			p, ok := d.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+			if !ok {
+				return p, fmt.Errorf("token: %w", scim.ErrUnauthenticated)
+			}
+			return p, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"acme", "other"} {
+		r, err := d.dir.Apply(context.Background(), licensing.Change{
+			Actor: store.Actor{Kind: "operator", ID: "test"}, Door: licensing.DoorAdmin,
+			Do: licensing.CreateCompany{Company: store.Company{Name: name, Tier: licensing.TierVideoProPlus}, Seats: seats},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "other" {
+			d.tokens["other"] = scim.Principal{Company: r.Company.ID, Connection: "other", MayAssign: true}
+			continue
+		}
+		d.company = r.Company.ID
+		d.tokens["okta"] = scim.Principal{Company: r.Company.ID, Connection: "okta", MayAssign: true}
+		d.tokens["entra"] = scim.Principal{Company: r.Company.ID, Connection: "entra", MayAssign: true}
+		d.tokens["paused"] = scim.Principal{Company: r.Company.ID, Connection: "okta", Paused: true}
+		d.tokens["strict"] = scim.Principal{Company: r.Company.ID, Connection: "strict", QuirksOff: scim.QuirkNames()}
+	}
+	return d
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+	raw    []byte
+}
+
+// do sends a request; body is JSON text, header pairs of name and value.
+func (d *door) do(method, path, body string, header ...string) answer {
+	d.t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r, err := http.NewRequest(method, d.server.URL+"/scim/v2"+path, reader)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+d.token)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/scim+json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] == "" {
+			r.Header.Del(header[i])
+		} else {
+			r.Header.Set(header[i], header[i+1])
+		}
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	a := answer{status: response.StatusCode, header: response.Header, raw: raw}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &a.body); err != nil {
+			d.t.Fatalf("%s %s: %v in %s", method, path, err, raw)
+		}
+	}
+	return a
+}
+
+// want is do with the status expected.
+func (d *door) want(status int, method, path, body string, header ...string) answer {
+	d.t.Helper()
+	a := d.do(method, path, body, header...)
+	if a.status != status {
+		d.t.Fatalf("%s %s: status %d, want %d: %s", method, path, a.status, status, a.raw)
+	}
+	return a
+}
+
+// get follows names and list indexes into the body; nil where there is nothing.
+func (a answer) get(path ...any) any {
+	var v any = a.body
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[step]
+		case int:
+			l, _ := v.([]any)
+			if step >= len(l) {
+				return nil
+			}
+			v = l[step]
+		}
+	}
+	return v
+}
+
+func (a answer) id() string {
+	id, _ := a.body["id"].(string)
+	return id
+}
+
+const (
+	userSchema  = `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]`
+	groupSchema = `"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"]`
+	patchSchema = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
+	enterprise  = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	usherUser   = "urn:ietf:params:scim:schemas:extension:usher:2.0:User"
+)
+
+// user creates a person; more is further members of the body.
+func (d *door) user(name, more string) answer {
+	d.t.Helper()
+	if more != "" {
+		more = "," + more
+	}
+	return d.want(http.StatusCreated, "POST", "/Users", fmt.Sprintf(`{%s,"userName":%q,"active":true%s}`, userSchema, name, more))
+}
+
+func (d *door) patch(id, operations string) answer {
+	d.t.Helper()
+	return d.want(http.StatusOK, "PATCH", "/Users/"+id, fmt.Sprintf(`{%s,"Operations":[%s]}`, patchSchema, operations))
+}
+
+func (d *door) find(endpoint, filter string) answer {
+	d.t.Helper()
+	return d.want(http.StatusOK, "GET", endpoint+"?filter="+url.QueryEscape(filter), "")
+}
+
+func TestHandler_refusesBadRequests(t *testing.T) {
+	d := open(t, scim.Limits{UserBody: 4096}, nil)
+	ada := d.user("ada", "")
+	for name, tt := range map[string]struct {
+		method, path, body string
+		header             []string
+		status             int
+		scimType, detail   string // part of the detail
+	}{
+		"no token":                 {"GET", "/Users", "", []string{"Authorization", ""}, 401, "", "no bearer token"},
+		"wrong token":              {"GET", "/Users", "", []string{"Authorization", "Bearer wrong"}, 401, "", "unknown, expired or revoked"},
+		"overlong token":           {"GET", "/Users", "", []string{"Authorization", "Bearer " + strings.Repeat("x", 5000)}, 401, "", "longer than 4096 bytes"},
+		"broken JSON":              {"POST", "/Users", `{"schemas":[`, nil, 400, "invalidSyntax", "JSON"},
+		"two values":               {"POST", "/Users", `{} {}`, nil, 400, "invalidSyntax", "more than one"},
+		"no object":                {"POST", "/Users", `"text"`, nil, 400, "invalidSyntax", "object"},
+		"no body":                  {"POST", "/Users", "", nil, 400, "invalidSyntax", "no body"},
+		"duplicate keys":           {"POST", "/Users", `{"userName":"a","userName":"b"}`, nil, 400, "invalidSyntax", "twice"},
+		"keys equal but for case":  {"POST", "/Users", `{"userName":"a","username":"b"}`, nil, 400, "invalidSyntax", "without case"},
+		"invalid UTF-8":            {"POST", "/Users", "{\"userName\":\"a\xff\"}", nil, 400, "invalidSyntax", "UTF-8"},
+		"nested too deep":          {"POST", "/Users", strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100), nil, 400, "invalidSyntax", "deeper"},
+		"overlong body":            {"POST", "/Users", `{"userName":"` + strings.Repeat("a", 5000) + `"}`, nil, 413, "", "4096"},
+		"not JSON by its type":     {"POST", "/Users", `{}`, []string{"Content-Type", "text/html"}, 415, "", "text/html"},
+		"no userName":              {"POST", "/Users", `{` + userSchema + `,"active":true}`, nil, 400, "invalidValue", "userName"},
+		"empty userName":           {"POST", "/Users", `{"userName":"  "}`, nil, 400, "invalidValue", "userName"},
+		"a word for a boolean":     {"POST", "/Users", `{"userName":"b","active":"maybe"}`, nil, 400, "invalidValue", "active"},
+		"a list for a name":        {"POST", "/Users", `{"userName":"b","name":["x","y"]}`, nil, 400, "invalidValue", "name"},
+		"taken userName":           {"POST", "/Users", `{"userName":"ADA"}`, nil, 409, "uniqueness", "userName"},
+		"unknown license":          {"POST", "/Users", `{"userName":"b","` + usherUser + `":{"license":"gold"}}`, nil, 400, "invalidValue", `"gold"`},
+		"unknown entitlement":      {"POST", "/Users", `{"userName":"b","entitlements":[{"value":"gold","type":"License"}]}`, nil, 400, "invalidValue", "entitlements"},
+		"unknown id":               {"GET", "/Users/nobody", "", nil, 404, "", `User with the id "nobody"`},
+		"unknown endpoint":         {"GET", "/People", "", nil, 404, "", "/People"},
+		"below a resource":         {"GET", "/Users/a/b", "", nil, 404, "", "/Users"},
+		"wrong method":             {"PUT", "/Users", `{}`, nil, 405, "", "GET, POST, HEAD"},
+		"bad filter":               {"GET", "/Users?filter=userName+eq", "", nil, 400, "invalidFilter", ""},
+		"empty filter":             {"GET", "/Users?filter=", "", nil, 400, "invalidFilter", ""},
+		"unknown in a filter":      {"GET", "/Users?filter=shoeSize+eq+%2246%22", "", nil, 400, "invalidFilter", "shoeSize"},
+		"password in a filter":     {"GET", "/Users?filter=password+eq+%22x%22", "", nil, 400, "invalidFilter", "password"},
+		"a bomb of a filter":       {"GET", "/Users?filter=" + strings.Repeat("(", 100_000), "", nil, 400, "invalidFilter", ""},
+		"a deep filter":            {"GET", "/Users?filter=" + strings.Repeat("not%20(", 40), "", nil, 400, "invalidFilter", ""},
+		"a word for a count":       {"GET", "/Users?count=many", "", nil, 400, "invalidValue", "count"},
+		"both projections":         {"GET", "/Users?attributes=id&excludedAttributes=emails", "", nil, 400, "invalidValue", "together"},
+		"filtered discovery":       {"GET", "/Schemas?filter=id+eq+%22x%22", "", nil, 403, "", "cannot be filtered"},
+		"patch without target":     {"PATCH", "/Users/" + ada.id(), `{"Operations":[{"op":"remove"}]}`, nil, 400, "noTarget", "path"},
+		"patch of the id":          {"PATCH", "/Users/" + ada.id(), `{"Operations":[{"op":"replace","path":"id","value":"x"}]}`, nil, 400, "mutability", "id"},
+		"patch removes userName":   {"PATCH", "/Users/" + ada.id(), `{"Operations":[{"op":"remove","path":"userName"}]}`, nil, 400, "mutability", "userName"},
+		"patch removes active":     {"PATCH", "/Users/" + ada.id(), `{"Operations":[{"op":"remove","path":"active"}]}`, nil, 400, "invalidValue", "active"},
+		"patch with a bad path":    {"PATCH", "/Users/" + ada.id(), `{"Operations":[{"op":"add","path":"emails[","value":"x"}]}`, nil, 400, "invalidPath", ""},
+		"patch without operations": {"PATCH", "/Users/" + ada.id(), `{` + patchSchema + `}`, nil, 400, "invalidSyntax", "Operations"},
+		"patch of nobody":          {"PATCH", "/Users/nobody", `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`, nil, 404, "", "nobody"},
+		"a stale version":          {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `W/"99.0"`}, 412, "", "If-Match"},
+		"a version of another":     {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `"abc"`}, 412, "", "If-Match"},
+		"unknown member":           {"POST", "/Groups", `{"displayName":"g","members":[{"value":"nobody"}]}`, nil, 400, "invalidValue", `"nobody"`},
+		"no group name":            {"POST", "/Groups", `{}`, nil, 400, "invalidValue", "displayName"},
+		"unknown license id":       {"GET", "/Licenses/gold", "", nil, 404, "", "gold"},
+		"write of a license":       {"DELETE", "/Licenses/ringex", "", nil, 405, "", "GET, HEAD"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.t = t
+			a := d.do(tt.method, tt.path, tt.body, tt.header...)
+			scimType, _ := a.body["scimType"].(string)
+			detail, _ := a.body["detail"].(string)
+			if a.status != tt.status || scimType != tt.scimType || !strings.Contains(detail, tt.detail) || detail == "" {
+				t.Errorf("got %d %s %q\nwant %d %s …%s…", a.status, scimType, detail, tt.status, tt.scimType, tt.detail)
+			}
+			if a.get("schemas", 0) != "urn:ietf:params:scim:api:messages:2.0:Error" || a.get("status") != fmt.Sprint(tt.status) {
+				t.Errorf("no SCIM error: %s", a.raw)
+			}
+			if got := a.header.Get("WWW-Authenticate"); (got != "") != (tt.status == 401) {
+				t.Errorf("WWW-Authenticate %q on %d", got, tt.status)
+			}
+		})
+	}
+	d.t = t
+	if now := d.want(200, "GET", "/Users/"+ada.id(), ""); !bytes.Equal(now.raw, ada.raw) {
+		t.Errorf("a refused request changed the user:\n%s\n%s", ada.raw, now.raw)
+	}
+}
+
+func TestHandler_tenants(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	ada := d.user("ada", "")
+	group := d.want(201, "POST", "/Groups", `{`+groupSchema+`,"displayName":"g","members":[{"value":"`+ada.id()+`"}]}`)
+	d.token = "other"
+	for _, path := range []string{"/Users/" + ada.id(), "/Groups/" + group.id()} {
+		d.want(404, "GET", path, "")
+		d.want(404, "DELETE", path, "")
+		d.want(404, "PATCH", path, `{"Operations":[{"op":"replace","path":"displayName","value":"stolen"}]}`)
+		d.want(404, "PUT", path, `{"userName":"stolen","displayName":"stolen"}`)
+	}
+	d.want(400, "POST", "/Groups", `{"displayName":"g","members":[{"value":"`+ada.id()+`"}]}`)
+	for _, list := range []string{"/Users", "/Groups", "/Users?filter=userName+eq+%22ada%22"} {
+		if a := d.want(200, "GET", list, ""); a.get("totalResults") != 0.0 {
+			t.Errorf("%s shows another company: %s", list, a.raw)
+		}
+	}
+	d.user("ada", "") // the name is free in another company
+}
+
+func TestHandler_pausedConnection(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	ada := d.user("ada", "")
+	d.token = "paused"
+	d.want(200, "GET", "/Users/"+ada.id(), "")
+	if a := d.want(503, "DELETE", "/Users/"+ada.id(), ""); a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+}
+
+func TestHandler_rateLimit(t *testing.T) {
+	d := open(t, scim.Limits{Rate: 0.001, RateBurst: 2}, nil)
+	d.want(200, "GET", "/Users", "")
+	d.want(200, "GET", "/Users", "")
+	if a := d.want(429, "GET", "/Users", ""); a.header.Get("Retry-After") != "1000" {
+		t.Errorf("Retry-After %q, want whole seconds", a.header.Get("Retry-After"))
+	}
+	d.token = "entra" // another connection has a limit of its own
+	d.want(200, "GET", "/Users", "")
+}
+
+func TestHandler_projection(t *testing.T) {
+	d := open(t, scim.Limits{}, map[licensing.License]int{licensing.VideoProPlus: 1})
+	ada := d.user("ada", `"displayName":"Ada","name":{"givenName":"A","familyName":"L"},"emails":[{"value":"a@x.example","type":"work"},{"value":"b@x.example","type":"home"}],"`+
+		enterprise+`":{"department":"D","division":"V"},"entitlements":[{"value":"video-pro-plus"}]`)
+	d.want(201, "POST", "/Groups", `{"displayName":"g","members":[{"value":"`+ada.id()+`"}]}`)
+	for query, want := range map[string]string{
+		"attributes=userName":                           `{"id":"ID","schemas":"S","userName":"ada"}`,
+		"attributes=USERNAME,name.givenName":            `{"id":"ID","schemas":"S","userName":"ada","name":{"givenName":"A"}}`,
+		"attributes=emails.value":                       `{"id":"ID","schemas":"S","emails":[{"value":"a@x.example"},{"value":"b@x.example"}]}`,
+		"attributes=" + enterprise + ":department":      `{"id":"ID","schemas":"S","` + enterprise + `":{"department":"D"}}`,
+		"attributes=" + enterprise:                      `{"id":"ID","schemas":"S","` + enterprise + `":{"division":"V","department":"D"}}`,
+		"attributes=" + usherUser + ":effectiveLicense": `{"id":"ID","schemas":"S","` + usherUser + `":{"effectiveLicense":"video-pro-plus"}}`,
+		"attributes=groups.display":                     `{"id":"ID","schemas":"S","groups":[{"display":"g"}]}`,
+		"attributes=nothing":                            `{"id":"ID","schemas":"S"}`,
+		"attributes=meta.resourceType":                  `{"id":"ID","schemas":"S","meta":{"resourceType":"User"}}`,
+		"excludedAttributes=emails,name.familyName,meta,groups,entitlements,active,id,schemas," + usherUser + "," + enterprise + ":division": `{"id":"ID","schemas":"S","userName":"ada","displayName":"Ada","name":{"givenName":"A"},"` + enterprise + `":{"department":"D"}}`,
+	} {
+		a := d.want(200, "GET", "/Users/"+ada.id()+"?"+query, "")
+		a.body["id"], a.body["schemas"] = "ID", "S"
+		got, err := json.Marshal(a.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var expected any
+		if err := json.Unmarshal([]byte(want), &expected); err != nil {
+			t.Fatal(err)
+		}
+		if normal, _ := json.Marshal(expected); !bytes.Equal(got, normal) {
+			t.Errorf("%s:\n%s\nwant\n%s", query, got, normal)
+		}
+		list := d.want(200, "GET", "/Users?"+query, "")
+		if one, _ := list.get("Resources", 0).(map[string]any); len(one) != len(a.body) {
+			t.Errorf("%s in a list: %v", query, one)
+		}
+	}
+	if a := d.want(200, "PATCH", "/Users/"+ada.id()+"?attributes=title", `{"Operations":[{"op":"add","path":"title","value":"T"}]}`); len(a.body) != 3 || a.body["title"] != "T" {
+		t.Errorf("projection of a PATCH: %s", a.raw)
+	}
+}
+
+func TestHandler_versions(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	ada := d.user("ada", "")
+	if ada.header.Get("ETag") != `W/"1.0"` || ada.get("meta", "version") != `W/"1.0"` || ada.header.Get("Location") != ada.get("meta", "location") {
+		t.Errorf("headers %v, meta %v", ada.header, ada.get("meta"))
+	}
+	path := "/Users/" + ada.id()
+	d.want(304, "GET", path, "", "If-None-Match", `W/"1.0"`)
+	same := d.patch(ada.id(), `{"op":"replace","path":"active","value":true}`)
+	if same.header.Get("ETag") != `W/"1.0"` || same.get("meta", "lastModified") != ada.get("meta", "lastModified") {
+		t.Errorf("a change that changes nothing: %s, %v", same.header.Get("ETag"), same.get("meta"))
+	}
+	group := d.want(201, "POST", "/Groups", `{"displayName":"g","members":[{"value":"`+ada.id()+`"}]}`)
+	now := d.want(200, "GET", path, "", "If-None-Match", `W/"1.0"`)
+	if now.header.Get("ETag") != `W/"1.1"` || now.get("groups", 0, "value") != group.id() || now.get("groups", 0, "type") != "direct" {
+		t.Errorf("after joining a group: %s, %v", now.header.Get("ETag"), now.get("groups"))
+	}
+	d.want(200, "PATCH", path, `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`, "If-Match", `W/"1.0"`) // memberships do not count
+	d.want(412, "PATCH", path, `{"Operations":[{"op":"replace","path":"title","value":"y"}]}`, "If-Match", `W/"1.1"`)
+	d.want(200, "PUT", path, `{"userName":"ada"}`, "If-Match", `*`)
+	d.want(204, "DELETE", path, "", "If-Match", `W/"3.1"`)
+	if left := d.want(200, "GET", "/Groups/"+group.id(), ""); left.get("members") != nil {
+		t.Errorf("the group still has %v", left.get("members"))
+	}
+}
+
+func TestHandler_putKeepsWhatIsLeftOut(t *testing.T) {
+	d := open(t, scim.Limits{}, map[licensing.License]int{licensing.VideoProPlus: 5, licensing.RingEX: 5})
+	ada := d.user("ada", `"externalId":"x1","title":"T","password":"secret","entitlements":[{"value":"video-pro-plus","type":"License"}]`)
+	path := "/Users/" + ada.id()
+	d.patch(ada.id(), `{"op":"replace","path":"active","value":false}`)
+
+	d.token = "entra" // did not write the entitlement: its silence ends nothing
+	a := d.want(200, "PUT", path, `{"userName":"ada","displayName":"Ada"}`)
+	if a.get("externalId") != "x1" || a.get("active") != false || a.get("title") != nil || a.get("entitlements", 0, "value") != "video-pro-plus" {
+		t.Errorf("PUT by another connection: %s", a.raw)
+	}
+	d.token = "okta" // did
+	a = d.want(200, "PUT", path, `{"userName":"ada","displayName":"Ada","active":true}`)
+	if a.get("entitlements") != nil || a.get(usherUser, "effectiveLicense") != "video-pro" || a.get(usherUser, "licenseState") != "none" {
+		t.Errorf("PUT by the writer: %s", a.raw)
+	}
+	if bytes.Contains(a.raw, []byte("secret")) || bytes.Contains(ada.raw, []byte("secret")) {
+		t.Error("the password came back")
+	}
+}
+
+func TestHandler_licenses(t *testing.T) {
+	d := open(t, scim.Limits{}, map[licensing.License]int{licensing.VideoProPlus: 1})
+	ada := d.user("ada", `"`+usherUser+`":{"license":"Video Pro+","effectiveLicense":"ringex"}`)
+	if ada.get(usherUser, "license") != "Video Pro+" || ada.get(usherUser, "effectiveLicense") != "video-pro-plus" || ada.get(usherUser, "licenseState") != "reserved" ||
+		ada.get(usherUser, "licenseSources", 0) != "license:video-pro-plus" || ada.get(usherUser, "memberType") != "coworker" {
+		t.Errorf("with a seat: %v", ada.get(usherUser))
+	}
+	bob := d.user("bob", `"roles":[{"value":"{\"id\":\"1\",\"value\":\"video-pro-plus\",\"displayName\":\"Video Pro+\"}"},{"value":"janitor"}]`)
+	if bob.get("roles", 0, "value") != "video-pro-plus" || bob.get(usherUser, "effectiveLicense") != "video-pro" || bob.get(usherUser, "licenseState") != "waiting" ||
+		bob.get(usherUser, "licenseReason") != "waiting_for_seat" {
+		t.Errorf("without a seat: %s", bob.raw)
+	}
+	a := d.want(200, "GET", "/Licenses/video-pro-plus", "")
+	numbers, _ := a.get("urn:ietf:params:scim:schemas:extension:usher:2.0:License").(map[string]any)
+	for name, want := range map[string]float64{"total": 1, "used": 1, "reserved": 1, "waiting": 1, "held": 0, "active": 0} {
+		if numbers[name] != want {
+			t.Errorf("%s is %v, want %v", name, numbers[name], want)
+		}
+	}
+	for filter, want := range map[string]float64{
+		usherUser + `:licenseState eq "waiting"`:                1,
+		usherUser + `:effectiveLicense eq "VIDEO-PRO-PLUS"`:     1,
+		usherUser + `:effectiveLicense eq "video-pro"`:          1,
+		usherUser + `:licenseSources eq "roles:video-pro-plus"`: 1,
+		usherUser + `:memberType eq "guest"`:                    0,
+	} {
+		if got := d.find("/Users", filter).get("totalResults"); got != want {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
+	}
+	if got := d.find("/Licenses", `id eq "ringex"`).get("totalResults"); got != 1.0 {
+		t.Errorf("licenses by id: %v", got)
+	}
+	if counts := d.handler.QuirkCounts("okta"); counts["unknown-license-value"] != 1 {
+		t.Errorf("quirk counts %v", counts)
+	}
+	d.want(200, "PATCH", "/Users/"+ada.id(), `{"Operations":[{"op":"Replace","path":"`+usherUser+`:license","value":"none"}]}`)
+	if now := d.want(200, "GET", "/Users/"+bob.id(), ""); now.get(usherUser, "effectiveLicense") != "video-pro-plus" {
+		t.Errorf("after the seat came free: %v", now.get(usherUser))
+	}
+}
+
+func TestHandler_pages(t *testing.T) {
+	d := open(t, scim.Limits{Page: 5}, nil)
+	for i := range 12 {
+		d.user(fmt.Sprintf("p%02d", i), "")
+	}
+	for query, want := range map[string]struct{ start, n float64 }{
+		"":                                  {1, 5},
+		"?startIndex=0&count=3":             {1, 3},
+		"?startIndex=11&count=3":            {11, 2},
+		"?startIndex=13":                    {13, 0},
+		"?count=0":                          {1, 0},
+		"?count=-1":                         {1, 0},
+		"?count=1000000000000000000":        {1, 5},
+		"?startIndex=%222%22&count=%221%22": {2, 1},
+	} {
+		a := d.want(200, "GET", "/Users"+query, "")
+		resources, _ := a.get("Resources").([]any)
+		if a.get("totalResults") != 12.0 || a.get("startIndex") != want.start || a.get("itemsPerPage") != want.n || float64(len(resources)) != want.n || resources == nil {
+			t.Errorf("%q: %v of %v from %v, %d there", query, a.get("itemsPerPage"), a.get("totalResults"), a.get("startIndex"), len(resources))
+		}
+	}
+	second := d.want(200, "GET", "/Users?startIndex=6&count=5", "")
+	if got := second.get("Resources", 0, "userName"); got != "p05" {
+		t.Errorf("the second page begins with %v, want p05", got)
+	}
+}
+
+func TestHandler_tooManyRows(t *testing.T) {
+	d := open(t, scim.Limits{QueryRows: 10}, nil)
+	for i := range 12 {
+		d.user(fmt.Sprintf("p%02d", i), "")
+	}
+	a := d.want(400, "GET", "/Users?filter="+url.QueryEscape(`title co "x"`), "")
+	if a.get("scimType") != "tooMany" {
+		t.Errorf("%s", a.raw)
+	}
+	d.find("/Users", `userName eq "p11"`)
+}
+
+func TestHandler_discoveryIsTrue(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	d.token = "none" // the configuration can be read before login
+	config := d.want(200, "GET", "/ServiceProviderConfig", "")
+	for feature, want := range map[string]bool{"patch": true, "filter": true, "etag": true, "bulk": false, "sort": false, "changePassword": false} {
+		if got := config.get(feature, "supported"); got != want {
+			t.Errorf("%s is said to be %v, want %t", feature, got, want)
+		}
+	}
+	d.want(401, "GET", "/Schemas", "")
+	d.token = "okta"
+	types := d.want(200, "GET", "/ResourceTypes", "")
+	resources, _ := types.get("Resources").([]any)
+	for i := range resources {
+		endpoint, _ := types.get("Resources", i, "endpoint").(string)
+		d.want(200, "GET", endpoint, "")
+		urn, _ := types.get("Resources", i, "schema").(string)
+		d.want(200, "GET", "/Schemas/"+strings.ToUpper(urn), "")
+		name, _ := types.get("Resources", i, "name").(string)
+		one := d.want(200, "GET", "/ResourceTypes/"+name, "")
+		if location, _ := one.get("meta", "location").(string); !strings.HasSuffix(location, "/scim/v2/ResourceTypes/"+name) {
+			t.Errorf("location of %s: %s", name, location)
+		}
+	}
+	if len(resources) != 3 {
+		t.Errorf("%d resource types, want User, Group, License", len(resources))
+	}
+	d.want(404, "GET", "/Schemas/urn:nothing", "")
+	d.want(405, "POST", "/Schemas", `{}`)
+}
+
+func TestHandler_mediaTypes(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	for accept, want := range map[string]string{
+		"": "application/scim+json", "*/*": "application/scim+json", "application/json": "application/json",
+		"application/json, application/scim+json": "application/scim+json", "application/scim+json; charset=utf-8": "application/scim+json",
+	} {
+		if got := d.want(200, "GET", "/Users", "", "Accept", accept).header.Get("Content-Type"); got != want {
+			t.Errorf("Accept %q: answered in %s, want %s", accept, got, want)
+		}
+	}
+	for _, kind := range []string{"application/json", "text/json; charset=utf-8", "application/scim+json;charset=UTF-8", ""} {
+		d.want(201, "POST", "/Users", fmt.Sprintf(`{"userName":%q}`, "u"+kind), "Content-Type", kind)
+	}
+}
+
+func TestHandler_strictConnection(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	ada := d.user("ada", "")
+	d.token = "strict"
+	d.want(400, "PATCH", "/Users/"+ada.id(), `{`+patchSchema+`,"Operations":[{"op":"Replace","path":"active","value":"False"}]}`)
+	d.want(200, "PATCH", "/Users/"+ada.id(), `{`+patchSchema+`,"Operations":[{"op":"replace","path":"active","value":false}]}`)
+	if counts := d.handler.QuirkCounts("strict"); len(counts) > 0 {
+		t.Errorf("quirks applied although they are off: %v", counts)
+	}
+}
+
+func TestHandler_largeGroup(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	var members []string
+	for i := range 120 {
+		members = append(members, fmt.Sprintf(`{"value":%q}`, d.user(fmt.Sprintf("p%03d", i), "").id()))
+	}
+	group := d.want(201, "POST", "/Groups", `{"displayName":"big","members":[`+strings.Join(members[:101], ",")+`]}`)
+	path := "/Groups/" + group.id()
+	if got, _ := group.get("members").([]any); len(got) != 101 {
+		t.Errorf("%d members, want 101", len(got))
+	}
+	add := `{"Operations":[{"op":"add","path":"members","value":[` + members[110] + `]}]}`
+	if a := d.want(204, "PATCH", path, add); a.header.Get("ETag") != `W/"2"` {
+		t.Errorf("ETag %s, want W/\"2\"", a.header.Get("ETag"))
+	}
+	d.want(204, "PATCH", path, add)
+	if a := d.want(200, "PATCH", path+"?attributes=displayName", add); a.header.Get("ETag") != `W/"2"` || a.get("members") != nil || a.get("displayName") != "big" {
+		t.Errorf("PATCH with attributes: %s %s", a.header.Get("ETag"), a.raw)
+	}
+	id := strings.TrimSuffix(strings.TrimPrefix(members[110], `{"value":"`), `"}`)
+	if got := d.find("/Groups", `members[value eq "`+id+`"]`).get("totalResults"); got != 1.0 {
+		t.Errorf("groups of a member: %v", got)
+	}
+	d.want(200, "PUT", path, `{"displayName":"small","members":[`+members[3]+`]}`)
+	if a := d.want(200, "GET", path, ""); len(a.get("members").([]any)) != 1 || a.get("displayName") != "small" {
+		t.Errorf("after PUT: %s", a.raw)
+	}
+}

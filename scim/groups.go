@@ -1,0 +1,251 @@
+package scim
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+
+	"usher/licensing"
+	"usher/store"
+	"usher/store/query"
+)
+
+const (
+	// membersAtOnce is how many members are read at a time.
+	membersAtOnce = 1000
+	// membersInPatchAnswer is how many members a group may have for a PATCH to be answered with the group.
+	membersInPatchAnswer = 100
+)
+
+func (x *exchange) createGroup() error {
+	body, err := x.readBody(x.Limits.GroupBody)
+	if err != nil {
+		return err
+	}
+	project, err := x.projection(x.Registry.Group)
+	if err != nil {
+		return err
+	}
+	r, members, err := x.groupBody(body)
+	if err != nil {
+		return err
+	}
+	draft, err := x.groupDraft(r)
+	if err != nil {
+		return err
+	}
+	result, err := x.Directory.Apply(x.ctx, x.change(licensing.CreateGroup{Draft: *draft, Members: members}))
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("Location", x.BaseURL+"/Groups/"+result.Group.ID)
+	return x.replyGroup(http.StatusCreated, result.Group, project)
+}
+
+// groupBody reads a POST or PUT of a group: the resource and the ids of its members.
+func (x *exchange) groupBody(body map[string]any) (Resource, []string, error) {
+	r, err := normalise(x.Registry.Group, body, x.quirks)
+	if err != nil {
+		return nil, nil, err
+	}
+	members, _, err := bodyMembers(x.Registry.Group, body, x.quirks)
+	return r, members, err
+}
+
+// groupDraft turns a resource into what licensing is asked for.
+func (x *exchange) groupDraft(r Resource) (*licensing.GroupDraft, error) {
+	rt := x.Registry.Group
+	if err := checkResource(rt, r); err != nil {
+		return nil, err
+	}
+	display, _ := r["displayName"].(string)
+	externalID, _ := r["externalId"].(string)
+	return &licensing.GroupDraft{Name: query.Fold(display), Display: display, ExternalID: externalID, Doc: encode(rt, r)}, nil
+}
+
+func (x *exchange) getGroup(id string) error {
+	project, err := x.projection(x.Registry.Group)
+	if err != nil {
+		return err
+	}
+	g, err := x.Store.Group(x.ctx, x.who.Company, id)
+	if err != nil {
+		return err
+	}
+	if x.notModified(groupETag(&g)) {
+		return x.reply(http.StatusNotModified, nil)
+	}
+	return x.replyGroup(http.StatusOK, g, project)
+}
+
+func (x *exchange) replaceGroup(id string) error {
+	body, err := x.readBody(x.Limits.GroupBody)
+	if err != nil {
+		return err
+	}
+	given, members, err := x.groupBody(body)
+	if err != nil {
+		return err
+	}
+	project, err := x.projection(x.Registry.Group)
+	if err != nil {
+		return err
+	}
+	result, err := x.updateGroup(id, func(before store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
+		exactly := store.MemberChange{Add: members, Exactly: true}
+		old, err := decodeDocument(before.Doc)
+		if err != nil {
+			return nil, exactly, err
+		}
+		r := Resource{}
+		for name, value := range given {
+			r[name] = value
+		}
+		keepOmitted(r, old)
+		draft, err := x.groupDraft(r)
+		return changedOnly(draft, before), exactly, err
+	})
+	if err != nil {
+		return err
+	}
+	return x.replyGroup(http.StatusOK, result.Group, project)
+}
+
+func (x *exchange) patchGroup(id string) error {
+	body, err := x.readBody(x.Limits.GroupBody)
+	if err != nil {
+		return err
+	}
+	ops, err := parsePatch(body, x.quirks)
+	if err != nil {
+		return err
+	}
+	edit, err := groupPatch(x.Registry.Group, x.parser, ops, x.quirks)
+	if err != nil {
+		return err
+	}
+	project, err := x.projection(x.Registry.Group)
+	if err != nil {
+		return err
+	}
+	members := foldMembers(edit.Members)
+	result, err := x.updateGroup(id, func(before store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
+		if len(edit.Attributes) == 0 {
+			return nil, members, nil
+		}
+		old, err := decodeDocument(before.Doc)
+		if err != nil {
+			return nil, members, err
+		}
+		r, _, err := applyPatch(x.Registry.Group, x.parser, old, edit.Attributes, x.quirks)
+		if err != nil {
+			return nil, members, err
+		}
+		draft, err := x.groupDraft(r)
+		return changedOnly(draft, before), members, err
+	})
+	if err != nil {
+		return err
+	}
+	if result.Group.Members > membersInPatchAnswer && !x.params().Has("attributes") {
+		x.w.Header().Set("ETag", groupETag(&result.Group))
+		return x.reply(http.StatusNoContent, nil)
+	}
+	return x.replyGroup(http.StatusOK, result.Group, project)
+}
+
+// changedOnly gives no draft when the document stays as it is, so that a change of members alone needs no look at the version.
+func changedOnly(draft *licensing.GroupDraft, before store.Group) *licensing.GroupDraft {
+	if draft == nil || bytes.Equal(draft.Doc, before.Doc) {
+		return nil
+	}
+	return draft
+}
+
+func (x *exchange) updateGroup(id string, edit func(store.Group) (*licensing.GroupDraft, store.MemberChange, error)) (licensing.Result, error) {
+	expect, err := x.expectedVersion()
+	if err != nil {
+		return licensing.Result{}, err
+	}
+	result, err := x.Directory.Apply(x.ctx, x.change(licensing.UpdateGroup{ID: id, IfVersion: expect, Edit: edit}))
+	return result, x.precondition(err, expect)
+}
+
+func (x *exchange) deleteGroup(id string) error {
+	expect, err := x.expectedVersion()
+	if err != nil {
+		return err
+	}
+	if _, err := x.Directory.Apply(x.ctx, x.change(licensing.DeleteGroup{ID: id, IfVersion: expect})); err != nil {
+		return x.precondition(err, expect)
+	}
+	return x.reply(http.StatusNoContent, nil)
+}
+
+func (x *exchange) listGroups() error {
+	page, err := x.pageRequest(x.Registry.Group)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := x.queryContext()
+	defer cancel()
+	found, err := x.Store.ListGroups(ctx, x.who.Company, page.query)
+	if err != nil {
+		return err
+	}
+	if found.Total == 0 && x.plusAsWritten(&page.query, x.Registry.Group) {
+		if found, err = x.Store.ListGroups(ctx, x.who.Company, page.query); err != nil {
+			return err
+		}
+	}
+	b := openList(found.Total, page.start, len(found.Groups), len(found.Groups)*around)
+	for i := range found.Groups {
+		if b, err = x.appendGroup(nextInList(b), &found.Groups[i], page.project); err != nil {
+			return err
+		}
+	}
+	return x.reply(http.StatusOK, closeList(b))
+}
+
+// replyGroup answers with a group.
+func (x *exchange) replyGroup(status int, g store.Group, project *projection) error {
+	body, err := x.appendGroup(nil, &g, project)
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("ETag", groupETag(&g))
+	return x.reply(status, body)
+}
+
+// appendGroup renders a group with its members, which are not read when they are not to be seen.
+func (x *exchange) appendGroup(b []byte, g *store.Group, project *projection) ([]byte, error) {
+	var failed error
+	b, err := appendProjected(b, project, func(b []byte) []byte {
+		b = x.openGroup(b, g)
+		if g.Members > 0 && project.wants("members") {
+			b, failed = x.appendMembers(b, g)
+		}
+		return x.closeGroup(b, g)
+	})
+	return b, errors.Join(err, failed)
+}
+
+func (x *exchange) appendMembers(b []byte, g *store.Group) ([]byte, error) {
+	b = append(b, `,"members":[`...)
+	for after, first := "", true; ; {
+		members, err := x.Store.Members(x.ctx, x.who.Company, g.ID, after, membersAtOnce)
+		if err != nil {
+			return b, err
+		}
+		for _, m := range members {
+			if !first {
+				b = append(b, ',')
+			}
+			first, after = false, m.ID
+			b = x.appendMember(b, m)
+		}
+		if len(members) < membersAtOnce {
+			return append(b, ']'), nil
+		}
+	}
+}

@@ -1,0 +1,356 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"usher/licensing"
+	"usher/scim/filter"
+	"usher/scim/schema"
+	"usher/store"
+	"usher/store/query"
+)
+
+// Principal is who makes a request: one connection of one company.
+type Principal struct {
+	Company    string // id
+	Connection string // id
+	MayAssign  bool   // scope license:assign
+	Paused     bool   // the connection accepts no writes
+	QuirksOff  []string
+}
+
+// ErrUnauthenticated is what Authenticate returns when the credentials are missing, wrong, expired or revoked.
+var ErrUnauthenticated = errors.New("not authenticated")
+
+// Store is what the handler reads; it writes only through the directory.
+type Store interface {
+	store.Accounts
+	store.Groups
+	ListPools(ctx context.Context, company string) ([]store.Pool, error)
+}
+
+// Config is what a handler is made of.
+type Config struct {
+	Registry  *schema.Registry
+	Directory *licensing.Directory
+	Store     Store
+	// Authenticate tells who makes the request; ErrUnauthenticated (wrapped) answers 401, any other error 500.
+	Authenticate func(r *http.Request) (Principal, error)
+	BaseURL      string // public address of the endpoint, "https://host/scim/v2", without a slash at the end
+	Limits       Limits
+	Logger       *slog.Logger
+	Clock        func() time.Time // nil: the system's
+}
+
+// Handler serves SCIM below the path it is mounted at, which must have been stripped from the request ("/Users", ...).
+// It is safe for concurrent use.
+type Handler struct {
+	Config
+	parser    *filter.Parser
+	indexes   []query.Index
+	endpoints map[string]endpoint
+	discovery discovery
+	limiter   limiter
+
+	instance string // names this process in request ids
+	requests atomic.Uint64
+
+	mu     sync.Mutex
+	quirks map[string]map[string]int64 // connection -> quirk -> times applied
+}
+
+// NewHandler makes a handler.
+func NewHandler(c Config) (*Handler, error) {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	c.Limits = c.Limits.withDefaults()
+	h := &Handler{
+		Config:    c,
+		parser:    filter.NewParser(c.Limits.Filter, c.Limits.Depth),
+		indexes:   c.Registry.UserIndexes(),
+		endpoints: endpoints(),
+		limiter:   newLimiter(c.Limits.Rate, c.Limits.RateBurst),
+		quirks:    map[string]map[string]int64{},
+	}
+	var err error
+	if h.discovery, err = newDiscovery(c); err != nil {
+		return nil, fmt.Errorf("discovery documents: %w", err)
+	}
+	return h, nil
+}
+
+// QuirkCounts gives how often each vendor quirk was applied for a connection since the start.
+func (h *Handler) QuirkCounts(connection string) map[string]int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	counts := make(map[string]int64, len(h.quirks[connection]))
+	for name, n := range h.quirks[connection] {
+		counts[name] = n
+	}
+	return counts
+}
+
+func (h *Handler) countQuirks(connection string, applied map[string]int) {
+	if len(applied) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.quirks[connection] == nil {
+		h.quirks[connection] = map[string]int64{}
+	}
+	for name, n := range applied {
+		h.quirks[connection][name] += int64(n)
+	}
+}
+
+// requestID names a request: the process that answered it and a number.
+func (h *Handler) requestID() string {
+	return h.instance + "." + strconv.FormatUint(h.requests.Add(1), 10)
+}
+
+// exchange is one request on its way through the handler, and what its log line will say.
+type exchange struct {
+	*Handler
+	w      http.ResponseWriter
+	r      *http.Request
+	ctx    context.Context
+	id     string // of the request
+	who    Principal
+	quirks *quirks
+	status int
+
+	parameters url.Values // see params
+
+	route string // the pattern of the path, for the log
+	about string // the resource asked for, for people
+}
+
+// ServeHTTP answers one request and writes one line about it to the log.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := h.Clock()
+	x := &exchange{Handler: h, w: w, r: r, ctx: r.Context(), id: h.requestID(), route: "other", about: "such resource"}
+	w.Header().Set("Request-Id", x.id)
+	err := x.answer()
+	var wire *Error
+	if err != nil {
+		wire = wireError(err, x.about)
+		x.status = wire.Status
+		writeError(w, wire, x.id)
+	}
+	h.countQuirks(x.who.Connection, x.quirks.Applied())
+	x.log(h.Clock().Sub(start), wire)
+}
+
+// answer carries out the request. A panic becomes an error like any other: one request must not end the others.
+func (x *exchange) answer() (err error) {
+	x.quirks = newQuirks(nil)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
+				panic(p)
+			}
+			err = &Error{
+				Status: http.StatusInternalServerError, Detail: "The server failed to carry out the request.",
+				Cause: fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
+			}
+		}
+	}()
+	if err := x.negotiate(); err != nil {
+		return err
+	}
+	path := segments(x.r.URL.Path)
+	if len(path) == 1 && path[0] == "ServiceProviderConfig" { // readable before login, RFC 7643 section 5
+		return x.serveDiscovery(path)
+	}
+	if err := x.authenticate(); err != nil {
+		return err
+	}
+	return x.dispatch(path)
+}
+
+// segments splits a path; slashes at the end and doubled ones do not count.
+func segments(path string) []string {
+	parts := strings.Split(path, "/")
+	kept := parts[:0]
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// authenticate finds out who asks, and refuses those who may not.
+func (x *exchange) authenticate() error {
+	credentials := x.r.Header.Get("Authorization")
+	if len(credentials) > x.Limits.AuthHeader {
+		return x.unauthorized(true, "The Authorization header is longer than %d bytes.", x.Limits.AuthHeader)
+	}
+	who, err := x.Config.Authenticate(x.r)
+	switch {
+	case errors.Is(err, ErrUnauthenticated) && credentials == "":
+		return x.unauthorized(false, "The request has no bearer token.")
+	case errors.Is(err, ErrUnauthenticated):
+		return x.unauthorized(true, "The bearer token is unknown, expired or revoked.")
+	case err != nil:
+		return err
+	}
+	x.who = who
+	x.quirks = newQuirks(who.QuirksOff)
+	if wait := x.limiter.wait(who.Connection, x.Clock()); wait > 0 {
+		seconds := int(wait/time.Second) + 1
+		return &Error{
+			Status: http.StatusTooManyRequests, RetryAfter: seconds,
+			Detail: fmt.Sprintf("The connection sends more than %g requests a second; try again in %d s.", x.Limits.Rate, seconds),
+		}
+	}
+	if who.Paused && x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+		return &Error{Status: http.StatusServiceUnavailable, Detail: "The connection is paused and accepts no writes.", RetryAfter: 300}
+	}
+	return nil
+}
+
+// unauthorized makes a 401 with the challenge of RFC 6750 section 3.
+func (x *exchange) unauthorized(sent bool, format string, args ...any) error {
+	challenge := `Bearer realm="scim"`
+	if sent {
+		challenge += `, error="invalid_token"`
+	}
+	x.w.Header().Set("WWW-Authenticate", challenge)
+	return &Error{Status: http.StatusUnauthorized, Detail: fmt.Sprintf(format, args...)}
+}
+
+// endpoint is one endpoint with what answers each method, on the endpoint itself and on one resource below it.
+type endpoint struct {
+	name string // of the resource type
+	all  map[string]func(x *exchange) error
+	one  map[string]func(x *exchange, id string) error
+}
+
+// endpoints are those with resources; the discovery endpoints are beside them.
+func endpoints() map[string]endpoint {
+	type (
+		all = map[string]func(*exchange) error
+		one = map[string]func(*exchange, string) error
+	)
+	return map[string]endpoint{
+		"Users": {
+			"User", all{"GET": (*exchange).listUsers, "POST": (*exchange).createUser},
+			one{"GET": (*exchange).getUser, "PUT": (*exchange).replaceUser, "PATCH": (*exchange).patchUser, "DELETE": (*exchange).deleteUser},
+		},
+		"Groups": {
+			"Group", all{"GET": (*exchange).listGroups, "POST": (*exchange).createGroup},
+			one{"GET": (*exchange).getGroup, "PUT": (*exchange).replaceGroup, "PATCH": (*exchange).patchGroup, "DELETE": (*exchange).deleteGroup},
+		},
+		"Licenses": {"License", all{"GET": (*exchange).listLicenses}, one{"GET": (*exchange).getLicense}},
+	}
+}
+
+// dispatch finds what answers a path and method.
+func (x *exchange) dispatch(path []string) error {
+	if len(path) == 0 || len(path) > 2 {
+		return x.noEndpoint()
+	}
+	e, ok := x.endpoints[path[0]]
+	if path[0] == "Me" { // RFC 7644 section 3.11
+		x.route = "/Me"
+		return &Error{Status: http.StatusNotImplemented, Detail: "/Me is not served: a connection is not a person."}
+	}
+	if !ok {
+		return x.serveDiscovery(path)
+	}
+	method := x.r.Method
+	if method == http.MethodHead { // net/http leaves the body out
+		method = http.MethodGet
+	}
+	if len(path) == 1 {
+		x.route = "/" + path[0]
+		if f, ok := e.all[method]; ok {
+			return f(x)
+		}
+		return x.methodNotAllowed(maps.Keys(e.all))
+	}
+	x.route, x.about = "/"+path[0]+"/{id}", e.name+" with the id "+quoted(path[1])
+	if f, ok := e.one[method]; ok {
+		return f(x, path[1])
+	}
+	return x.methodNotAllowed(maps.Keys(e.one))
+}
+
+// methodNotAllowed refuses a method and says which are possible (RFC 9110 section 15.5.6).
+func (x *exchange) methodNotAllowed(possible iter.Seq[string]) error {
+	allowed := slices.Sorted(possible)
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	list := strings.Join(allowed, ", ")
+	x.w.Header().Set("Allow", list)
+	return &Error{Status: http.StatusMethodNotAllowed, Detail: fmt.Sprintf("%s is not possible here; %s is.", x.r.Method, list)}
+}
+
+func (x *exchange) noEndpoint() error {
+	return &Error{
+		Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("There is no endpoint %s; there are /Users, /Groups, /Licenses, /Schemas, /ResourceTypes and /ServiceProviderConfig.", quoted(x.r.URL.Path)),
+	}
+}
+
+// change makes a change of the request's company and actor.
+func (x *exchange) change(do licensing.Operation) licensing.Change {
+	return licensing.Change{
+		Company: x.who.Company, Actor: store.Actor{Kind: "connection", ID: x.who.Connection},
+		Door: licensing.DoorSCIM, Request: x.id, MayAssign: x.who.MayAssign, Do: do,
+	}
+}
+
+// log writes the request's one line. It names no person and no filter value.
+func (x *exchange) log(took time.Duration, e *Error) {
+	level := slog.LevelInfo
+	attrs := make([]slog.Attr, 0, 10)
+	attrs = append(attrs,
+		slog.String("request", x.id), slog.String("method", x.r.Method), slog.String("route", x.route), slog.Int("status", x.status),
+		slog.Duration("took", took), slog.String("company", x.who.Company), slog.String("connection", x.who.Connection))
+	if applied := x.quirks.Applied(); len(applied) > 0 {
+		attrs = append(attrs, slog.Any("quirks", applied))
+	}
+	if e != nil {
+		attrs = append(attrs, slog.String("scimType", e.ScimType))
+		if e.Status >= http.StatusInternalServerError {
+			level = slog.LevelError
+			attrs = append(attrs, slog.Any("cause", e.Cause))
+		}
+	}
+	x.Logger.LogAttrs(x.ctx, level, "scim", attrs...)
+}
+
+// send writes an answer with its length.
+func send(w http.ResponseWriter, status int, body []byte) {
+	if len(body) > 0 {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that went away is told nothing more
+}
+
+// reply sends a success.
+func (x *exchange) reply(status int, body []byte) error {
+	x.status = status
+	send(x.w, status, body)
+	return nil
+}

@@ -1,0 +1,121 @@
+package scim
+
+import (
+	"maps"
+	"strings"
+
+	"usher/licensing"
+	"usher/scim/schema"
+	"usher/store"
+)
+
+// carriers are the attributes of a user that can ask for a license.
+func carriers() []licensing.Carrier {
+	return []licensing.Carrier{licensing.CarrierLicense, licensing.CarrierEntitlements, licensing.CarrierRoles}
+}
+
+// carrierName is the name of a carrier as applyPatch gives the names of what it touched.
+func carrierName(c licensing.Carrier) string {
+	if c == licensing.CarrierLicense {
+		return schema.UsherUserURN + ":license"
+	}
+	return string(c)
+}
+
+// keepCarriers puts back into a resource that is to replace another the carriers that the request leaves out and that the connection
+// never wrote, and gives those that the request does write.
+func keepCarriers(r, old Resource, before store.Account, connection string) []licensing.Carrier {
+	var written []licensing.Carrier
+	for _, c := range carriers() {
+		_, given := carrierValue(r, c)
+		value, had := carrierValue(old, c)
+		if !given && had && licensing.Keeps(before, c, connection) {
+			setCarrier(r, c, value)
+			continue
+		}
+		written = append(written, c)
+	}
+	return written
+}
+
+func carrierValue(r Resource, c licensing.Carrier) (any, bool) {
+	if c == licensing.CarrierLicense {
+		value, ok := usher(r)["license"]
+		return value, ok
+	}
+	value, ok := r[string(c)]
+	return value, ok
+}
+
+func setCarrier(r Resource, c licensing.Carrier, value any) {
+	if c != licensing.CarrierLicense {
+		r[string(c)] = value
+		return
+	}
+	values := maps.Clone(usher(r))
+	if values == nil {
+		values = map[string]any{}
+	}
+	values["license"] = value
+	r[schema.UsherUserURN] = values
+}
+
+// noneLiteral is what a client writes that cannot clear an attribute (Entra skips nulls).
+const noneLiteral = "none"
+
+// unknownLicense counts, beside the quirks, values of roles and entitlements that are not licenses: they are kept and have no effect.
+const unknownLicense = "unknown-license-value"
+
+// licensesIn gives the licenses that a carrier names. In license, and in an entitlement of the type License, a value that is none is an
+// error; elsewhere it is something of the client's own.
+func (x *exchange) licensesIn(r Resource, c licensing.Carrier) ([]licensing.License, error) {
+	value, _ := carrierValue(r, c)
+	if c == licensing.CarrierLicense {
+		name, _ := value.(string)
+		return x.parseLicense("license", name, true)
+	}
+	values, _ := value.([]any)
+	var all []licensing.License
+	for _, v := range values {
+		element, _ := v.(map[string]any)
+		name, _ := element["value"].(string)
+		kind, _ := element["type"].(string)
+		isLicense := strings.EqualFold(kind, "License")
+		if c == licensing.CarrierEntitlements && kind != "" && !isLicense {
+			continue // an entitlement of another type
+		}
+		licenses, err := x.parseLicense(string(c)+".value", name, isLicense && c == licensing.CarrierEntitlements)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, licenses...)
+	}
+	return all, nil
+}
+
+// parseLicense reads one value; must says that it has to be a license.
+func (x *exchange) parseLicense(attribute, name string, must bool) ([]licensing.License, error) {
+	if name == "" || strings.EqualFold(name, noneLiteral) {
+		return nil, nil
+	}
+	l, ok := licensing.ParseLicense(name)
+	switch {
+	case ok:
+		return []licensing.License{l}, nil
+	case must:
+		return nil, badRequest(invalidValue, "%s: %s is not a license; they are ringex, video-pro and video-pro-plus, and none takes it away.", attribute, quoted(name))
+	}
+	x.quirks.note(unknownLicense)
+	return nil, nil
+}
+
+// note counts something that was let pass without being a tolerance that could be switched off.
+func (q *quirks) note(name string) {
+	if q.applied == nil {
+		q.applied = make(map[string]int)
+	}
+	q.applied[name]++
+}
+
+// QuirkNames lists the names of all vendor quirks: what a connection can switch off.
+func QuirkNames() []string { return quirkNames() }

@@ -1,0 +1,112 @@
+package scim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const testDepth = 64
+
+func TestDecodeObject(t *testing.T) {
+	got, err := decodeObject([]byte(` {"a":"x\u00e9","b":[true,null,{"c":1.50}],"d":{},"e":[]} `), testDepth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"a": "xé", "b": []any{true, nil, map[string]any{"c": json.Number("1.50")}}, "d": map[string]any{}, "e": []any{}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDecodeObject_Refused(t *testing.T) {
+	many := make([]string, 0, 40)
+	for i := range 40 {
+		many = append(many, fmt.Sprintf(`"name%d":1`, i))
+	}
+	for name, body := range map[string]string{
+		"empty":                  ``,
+		"string":                 `"just a string"`,
+		"list":                   `[{}]`,
+		"cut off":                `{"a":1`,
+		"two values":             `{} {}`,
+		"garbage":                `{} x`,
+		"comma":                  `{"a":1,}`,
+		"duplicate":              `{"a":1,"a":2}`,
+		"duplicate by case":      `{"userName":1,"USERNAME":2}`,
+		"duplicate inside":       `{"a":[{"value":1,"Value":2}]}`,
+		"duplicate among many":   `{` + strings.Join(append(many, `"NAME7":1`), ",") + `}`,
+		"invalid UTF-8":          "{\"a\":\"\xff\"}",
+		"lone surrogate":         `{"a":"\ud800"}`,
+		"deep object":            strings.Repeat(`{"a":`, 65) + `1` + strings.Repeat(`}`, 65),
+		"deep list":              `{"a":` + strings.Repeat(`[`, 100000) + strings.Repeat(`]`, 100000) + `}`,
+		"deep list, cut off":     `{"a":` + strings.Repeat(`[`, 100000),
+		"number that is no JSON": `{"a":01}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := decodeObject([]byte(body), testDepth)
+			wantError(t, err, 400, invalidSyntax, "")
+		})
+	}
+}
+
+func TestDecodeObject_AtTheLimit(t *testing.T) {
+	body := strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64)
+	if _, err := decodeObject([]byte(body), testDepth); err != nil {
+		t.Error(err)
+	}
+	if _, err := decodeObject([]byte(`{"a":{"value":1},"b":{"Value":1},"VALUE":1}`), testDepth); err != nil {
+		t.Errorf("the same name in different objects: %v", err)
+	}
+}
+
+// wantError checks an error of the package: its status, its scimType, and a part of its detail.
+func wantError(t *testing.T, err error, status int, scimType, detail string) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Fatalf("the error is %v, want an *Error", err)
+	}
+	if e.Status != status || e.ScimType != scimType || !strings.Contains(e.Detail, detail) || e.Detail == "" {
+		t.Errorf("the error is %d %s %q, want %d %s with %q", e.Status, e.ScimType, e.Detail, status, scimType, detail)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(userBody))
+	f.Add([]byte(`{"a":{"b":[1,2,{"c":null}]}}`))
+	f.Add([]byte(`{"a":1,"A":2}`))
+	f.Add([]byte(`[[[[`))
+	f.Add([]byte("{\"\xff\":1}"))
+	rts := testTypes(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		in, err := decodeObject(body, testDepth)
+		if err != nil {
+			wantError(t, err, 400, invalidSyntax, "")
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatal("took a body that encoding/json refuses")
+		}
+		for _, rt := range rts {
+			r, err := normalise(rt, in, newQuirks(nil))
+			if err != nil {
+				wantErrorStatus(t, err, 400)
+				continue
+			}
+			checkCanonical(t, rt, r)
+		}
+	})
+}
+
+func wantErrorStatus(t *testing.T, err error, status int) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Status != status {
+		t.Fatalf("the error is %v, want one of status %d", err, status)
+	}
+}

@@ -1,0 +1,130 @@
+package scim
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits of requests. Zero means the default.
+type Limits struct {
+	UserBody   int64         // bytes of a User; 1 MiB
+	GroupBody  int64         // bytes of a Group; 16 MiB
+	JSONDepth  int           // nesting of a body; 64
+	Filter     int           // bytes; 8 KiB
+	Depth      int           // nesting of a filter; 32
+	Page       int           // resources on a page at most; 1,000
+	PageSize   int           // resources on a page unless count says otherwise; 100
+	QueryRows  int           // rows that one query may read; 200,000
+	QueryTime  time.Duration // that one query may take; 2 s
+	AuthHeader int           // bytes of the Authorization header; 4 KiB
+	Rate       float64       // requests a second and connection; 0: no limit
+	RateBurst  int           // requests at once; twice the rate
+}
+
+func (l Limits) withDefaults() Limits {
+	l.UserBody = cmp.Or(l.UserBody, 1<<20)
+	l.GroupBody = cmp.Or(l.GroupBody, 16<<20)
+	l.JSONDepth = cmp.Or(l.JSONDepth, 64)
+	l.Filter = cmp.Or(l.Filter, 8<<10)
+	l.Depth = cmp.Or(l.Depth, 32)
+	l.Page = cmp.Or(l.Page, 1000)
+	l.PageSize = min(cmp.Or(l.PageSize, 100), l.Page)
+	l.QueryRows = cmp.Or(l.QueryRows, 200_000)
+	l.QueryTime = cmp.Or(l.QueryTime, 2*time.Second)
+	l.AuthHeader = cmp.Or(l.AuthHeader, 4<<10)
+	l.RateBurst = cmp.Or(l.RateBurst, int(2*l.Rate)+1)
+	return l
+}
+
+// mediaType is that of SCIM messages (RFC 7644 section 8.1).
+const mediaType = "application/scim+json"
+
+// negotiate settles the media type of the answer and refuses a body that is not JSON (RFC 7644 section 3.8). Clients send all kinds of
+// JSON types or none; they are answered in SCIM's own unless they name application/json and not that.
+func (x *exchange) negotiate() error {
+	answer := mediaType
+	if accept := strings.ToLower(strings.Join(x.r.Header.Values("Accept"), ",")); strings.Contains(accept, "application/json") && !strings.Contains(accept, mediaType) {
+		answer = "application/json"
+	}
+	x.w.Header().Set("Content-Type", answer)
+	given := x.r.Header.Get("Content-Type")
+	if given == "" || x.r.ContentLength == 0 || given == mediaType {
+		return nil
+	}
+	switch kind, _, err := mime.ParseMediaType(given); {
+	case err == nil && (kind == mediaType || kind == "application/json" || kind == "text/json"):
+		return nil
+	default:
+		return &Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf("A body of the type %s cannot be read; send %s.", quoted(given), mediaType)}
+	}
+}
+
+// readBody reads a request's body as one JSON object of at most limit bytes.
+func (x *exchange) readBody(limit int64) (map[string]any, error) {
+	tooLong := &Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is longer than %d bytes.", limit)}
+	if x.r.ContentLength > limit {
+		return nil, tooLong
+	}
+	body := make([]byte, 0, max(x.r.ContentLength, 0)+1)
+	body, err := appendAll(body, io.LimitReader(x.r.Body, limit+1))
+	if err != nil {
+		return nil, &Error{Status: http.StatusBadRequest, ScimType: invalidSyntax, Detail: "The body could not be read to its end.", Cause: err}
+	}
+	if int64(len(body)) > limit {
+		return nil, tooLong
+	}
+	return decodeObject(body, x.Limits.JSONDepth)
+}
+
+// appendAll reads to the end.
+func appendAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// limiter counts the requests of each connection.
+type limiter struct {
+	perSecond rate.Limit
+	burst     int
+	buckets   *sync.Map // connection -> *rate.Limiter
+}
+
+func newLimiter(perSecond float64, burst int) limiter {
+	return limiter{perSecond: rate.Limit(perSecond), burst: burst, buckets: &sync.Map{}}
+}
+
+// wait says for how long a connection is to wait before it may be served; 0: it may be served now.
+func (l limiter) wait(connection string, now time.Time) time.Duration {
+	if l.perSecond <= 0 {
+		return 0
+	}
+	bucket, ok := l.buckets.Load(connection)
+	if !ok {
+		bucket, _ = l.buckets.LoadOrStore(connection, rate.NewLimiter(l.perSecond, l.burst))
+	}
+	reservation := bucket.(*rate.Limiter).ReserveN(now, 1)
+	delay := reservation.DelayFrom(now)
+	if delay > 0 {
+		reservation.CancelAt(now)
+	}
+	return delay
+}

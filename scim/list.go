@@ -1,0 +1,172 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"usher/scim/schema"
+	"usher/store"
+)
+
+// quirkPlusInLiteral: a raw plus sign in a filter's literal means itself, although in a query it stands for a blank.
+const quirkPlusInLiteral = "filter-raw-plus"
+
+// listRequest is a request for a page of resources (RFC 7644 section 3.4.2).
+type listRequest struct {
+	query   store.Query
+	start   int // startIndex of the answer
+	project *projection
+}
+
+// params are the query parameters, decoded once.
+func (x *exchange) params() url.Values {
+	if x.parameters == nil {
+		x.parameters = x.r.URL.Query()
+	}
+	return x.parameters
+}
+
+// projection is what the request wants to see of resources of the type.
+func (x *exchange) projection(rt *schema.ResourceType) (*projection, error) {
+	if x.r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	p := x.params()
+	return projectionOf(rt, p["attributes"], p["excludedAttributes"])
+}
+
+// pageRequest reads the parameters of a list.
+func (x *exchange) pageRequest(rt *schema.ResourceType) (listRequest, error) {
+	l := listRequest{start: 1, query: store.Query{Limit: x.Limits.PageSize, Total: true, Budget: x.Limits.QueryRows}}
+	var err error
+	if l.project, err = x.projection(rt); err != nil {
+		return l, err
+	}
+	p := x.params()
+	if l.start, err = integer(p, "startIndex", 1); err != nil {
+		return l, err
+	}
+	if l.query.Limit, err = integer(p, "count", x.Limits.PageSize); err != nil {
+		return l, err
+	}
+	l.start = max(l.start, 1)
+	l.query.Offset = l.start - 1
+	l.query.Limit = min(max(l.query.Limit, 0), x.Limits.Page)
+	if p.Has("filter") {
+		l.query.Filter, err = x.parser.Filter(p.Get("filter"), rt, x.quirks)
+	}
+	return l, err
+}
+
+// plusAsWritten is for a query that found nothing: it reads the filter again with every raw plus inside a literal taken for itself, and
+// says whether that is another filter.
+func (x *exchange) plusAsWritten(q *store.Query, rt *schema.ResourceType) bool {
+	literal := rawPlus(x.r.URL.RawQuery)
+	if literal == "" || !x.quirks.Allow(quirkPlusInLiteral) {
+		return false
+	}
+	again, err := x.parser.Filter(literal, rt, x.quirks)
+	if err != nil { // then that is not what was meant
+		return false
+	}
+	q.Filter = again
+	return true
+}
+
+// integer reads a whole number; clients send them in quotes, too.
+func integer(p url.Values, name string, otherwise int) (int, error) {
+	text := strings.Trim(strings.TrimSpace(p.Get(name)), `"`)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, badRequest(invalidValue, "%s must be a whole number, not %s.", name, quoted(text))
+	}
+	const most = 1 << 40 // far beyond any list, and safe to count from
+	return int(min(max(n, -most), most)), nil
+}
+
+// rawPlus gives the filter of a raw query with every plus inside a quoted literal taken for itself; empty when there is none.
+func rawPlus(rawQuery string) string {
+	for pair := range strings.SplitSeq(rawQuery, "&") {
+		raw, ok := strings.CutPrefix(pair, "filter=")
+		if !ok || !strings.Contains(raw, "+") {
+			continue
+		}
+		asBlank, err := url.QueryUnescape(raw)
+		if err != nil {
+			return ""
+		}
+		asPlus, err := url.PathUnescape(raw)
+		if err != nil || len(asPlus) != len(asBlank) {
+			return ""
+		}
+		text, quoted, found := []byte(asBlank), false, false
+		for i := 0; i < len(text); i++ {
+			switch {
+			case text[i] == '\\' && quoted:
+				i++
+			case text[i] == '"':
+				quoted = !quoted
+			case quoted && asPlus[i] == '+' && text[i] == ' ':
+				text[i], found = '+', true
+			}
+		}
+		if found {
+			return string(text)
+		}
+	}
+	return ""
+}
+
+// queryContext bounds the time that one query may take.
+func (x *exchange) queryContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(x.ctx, x.Limits.QueryTime)
+}
+
+// notModified says whether the client has the version already (RFC 7232 section 3.2).
+func (x *exchange) notModified(etag string) bool {
+	given := x.r.Header.Get("If-None-Match")
+	if given == "" {
+		return false
+	}
+	x.w.Header().Set("ETag", etag)
+	for tag := range strings.SplitSeq(given, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// expectedVersion gives the version that the request's If-Match asks for; 0: any. Of a user's ETag only the part before the dot counts:
+// a change of the memberships is no change of the user. A tag that is not one of ours matches nothing.
+func (x *exchange) expectedVersion() (int64, error) {
+	given := strings.TrimSpace(x.r.Header.Get("If-Match"))
+	if given == "" || given == "*" {
+		return 0, nil
+	}
+	tag, err := strconv.Unquote(strings.TrimPrefix(given, "W/"))
+	if err != nil {
+		return 0, x.precondition(store.ErrVersion, 1)
+	}
+	version, _, _ := strings.Cut(tag, ".")
+	n, err := strconv.ParseInt(version, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, x.precondition(store.ErrVersion, 1)
+	}
+	return n, nil
+}
+
+// precondition turns a version conflict of a request that named a version into a 412.
+func (x *exchange) precondition(err error, expect int64) error {
+	if expect != 0 && errors.Is(err, store.ErrVersion) {
+		return &Error{Status: http.StatusPreconditionFailed, Detail: "The resource is no longer at the version that If-Match names.", Cause: err}
+	}
+	return err
+}

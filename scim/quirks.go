@@ -1,0 +1,67 @@
+package scim
+
+import (
+	"slices"
+
+	"usher/scim/filter"
+)
+
+// quirks decides, for one request, which departures from the standard are tolerated, and remembers which were needed. Each has a name.
+// One that reads something in another way is a method, beside the names of its vendor; one that only lets something pass is an Allow
+// where it is needed. Where a quirk is off the answer is the standard's.
+// It is not safe for concurrent use.
+type quirks struct {
+	off     []string
+	applied map[string]int
+}
+
+// newQuirks allows all quirks but those named.
+func newQuirks(off []string) *quirks {
+	return &quirks{off: off}
+}
+
+// Allow says whether a quirk is on, and counts it if so: it is called where a request needs the quirk, and nowhere else.
+func (q *quirks) Allow(name string) bool {
+	if slices.Contains(q.off, name) {
+		return false
+	}
+	if q.applied == nil {
+		q.applied = make(map[string]int)
+	}
+	q.applied[name]++
+	return true
+}
+
+// Applied gives how often each quirk was needed.
+func (q *quirks) Applied() map[string]int { return q.applied }
+
+// quirkInfo describes one quirk for people.
+type quirkInfo struct {
+	Name     string
+	Vendor   string // who is known to need it
+	Sentence string
+}
+
+// quirkTable lists all quirks.
+func quirkTable() []quirkInfo {
+	return slices.Concat(entraQuirks(), oktaQuirks(), otherQuirks(), filterQuirks())
+}
+
+// quirkNames lists the names of all quirks.
+func quirkNames() []string {
+	var names []string
+	for _, info := range quirkTable() {
+		names = append(names, info.Name)
+	}
+	return names
+}
+
+// filterQuirks are those that the filter package asks for.
+func filterQuirks() []quirkInfo {
+	return []quirkInfo{
+		{filter.QuirkUnquotedLiteral, "authentik", `A bare word in a filter is a string: userName eq ada.`},
+		{filter.QuirkValuePathTail, "Entra", `A filter may compare a sub-attribute of selected values: emails[type eq "work"].value eq "x".`},
+		{filter.QuirkQuotedBoolean, "Entra", `A boolean may be quoted in a filter or path: roles[primary eq "True"].`},
+		{filter.QuirkExtensionAtTop, "Entra", `A filter may name the attributes of an extension without its URN: manager eq "x".`},
+	}
+}

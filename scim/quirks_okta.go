@@ -1,0 +1,15 @@
+package scim
+
+// What Okta sends beyond the standard.
+const (
+	quirkReadOnlyInValue = "read-only-in-patch-value"
+)
+
+func oktaQuirks() []quirkInfo {
+	return []quirkInfo{
+		{quirkReadOnlyInValue, "Okta, authentik", `A read-only attribute, such as id, among others in the value of a PATCH operation is ignored.`},
+	}
+}
+
+// ignoreReadOnly says whether a read-only attribute in the value of a PATCH operation without a path may be passed over.
+func (q *quirks) ignoreReadOnly() bool { return q.Allow(quirkReadOnlyInValue) }

@@ -1,0 +1,155 @@
+package scim
+
+import (
+	"strconv"
+	"time"
+
+	"usher/store"
+)
+
+// URNs of the messages of RFC 7644.
+const (
+	errorURN = "urn:ietf:params:scim:api:messages:2.0:Error"
+	listURN  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+)
+
+// userETag is the version of a user: that of the account, which If-Match is compared with, and that of its memberships.
+func userETag(a *store.Account) string {
+	b := make([]byte, 0, 24)
+	b = append(b, `W/"`...)
+	b = strconv.AppendInt(b, a.Version, 10)
+	b = append(b, '.')
+	b = strconv.AppendInt(b, a.GroupsVersion, 10)
+	return string(append(b, '"'))
+}
+
+func groupETag(g *store.Group) string { return `W/"` + strconv.FormatInt(g.Version, 10) + `"` }
+
+// appendUser renders a user: the document as it is stored, and around it what the server adds. The document ends with the object of
+// the usher extension (see encode), into which the read-only license attributes go.
+func (h *Handler) appendUser(b []byte, a *store.Account, groups []store.Membership) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, a.ID...)
+	b = append(b, `",`...)
+	b = append(b, a.Doc[1:len(a.Doc)-2]...)
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = append(b, `"effectiveLicense":"`...)
+	b = append(b, a.Effective...)
+	b = append(b, `","licenseState":"`...)
+	b = append(b, a.LicenseState...)
+	if a.LicenseReason != "" {
+		b = append(b, `","licenseReason":"`...)
+		b = append(b, a.LicenseReason...)
+	}
+	b = append(b, '"')
+	if len(a.Sources) > 0 {
+		b = append(b, `,"licenseSources":[`...)
+		for i, s := range a.Sources {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, '"')
+			b = append(b, s.Kind...)
+			b = append(b, ':')
+			b = append(b, s.License...)
+			b = append(b, '"')
+		}
+		b = append(b, ']')
+	}
+	b = append(b, `,"memberType":"`...)
+	b = append(b, a.MemberType...)
+	b = append(b, `","assignedRole":"`...)
+	b = append(b, a.Role...)
+	b = append(b, `"}`...)
+	if len(groups) > 0 {
+		b = append(b, `,"groups":[`...)
+		for i, g := range groups {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = h.appendReference(b, "Groups", g.Group, g.Display, "direct")
+		}
+		b = append(b, ']')
+	}
+	return h.appendMeta(b, "User", "/Users/", a.ID, a.Created, a.Modified, userETag(a))
+}
+
+// openGroup renders a group up to its members; closeGroup ends it.
+func (h *Handler) openGroup(b []byte, g *store.Group) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, g.ID...)
+	b = append(b, `",`...)
+	return append(b, g.Doc[1:len(g.Doc)-1]...)
+}
+
+func (h *Handler) closeGroup(b []byte, g *store.Group) []byte {
+	return h.appendMeta(b, "Group", "/Groups/", g.ID, g.Created, g.Modified, groupETag(g))
+}
+
+func (h *Handler) appendMember(b []byte, m store.Member) []byte {
+	return h.appendReference(b, "Users", m.ID, m.Display, "User")
+}
+
+// appendReference renders one value of members or groups.
+func (h *Handler) appendReference(b []byte, endpoint, id, display, kind string) []byte {
+	b = append(b, `{"value":"`...)
+	b = append(b, id...)
+	b = append(b, `","$ref":"`...)
+	b = append(b, h.BaseURL...)
+	b = append(b, '/')
+	b = append(b, endpoint...)
+	b = append(b, '/')
+	b = append(b, id...)
+	b = append(b, `","display":`...)
+	b = appendString(b, display)
+	b = append(b, `,"type":"`...)
+	b = append(b, kind...)
+	return append(b, `"}`...)
+}
+
+// appendMeta renders meta and ends the resource.
+func (h *Handler) appendMeta(b []byte, kind, endpoint, id string, created, modified time.Time, version string) []byte {
+	b = append(b, `,"meta":{"resourceType":"`...)
+	b = append(b, kind...)
+	b = append(b, `","created":"`...)
+	b = created.AppendFormat(b, wireTime)
+	b = append(b, `","lastModified":"`...)
+	b = modified.AppendFormat(b, wireTime)
+	b = append(b, `","location":"`...)
+	b = append(b, h.BaseURL...)
+	b = append(b, endpoint...)
+	b = append(b, id...)
+	b = append(b, `","version":`...)
+	b = strconv.AppendQuote(b, version)
+	return append(b, `}}`...)
+}
+
+// wireTime is the form of times on the wire: UTC, milliseconds.
+const wireTime = "2006-01-02T15:04:05.000Z"
+
+// openList begins a ListResponse of n resources (RFC 7644 section 3.4.2); closeList ends it. size is about how long it will be.
+func openList(total, start, n, size int) []byte {
+	b := make([]byte, 0, size+192)
+	b = append(b, `{"schemas":["`+listURN+`"],"totalResults":`...)
+	b = strconv.AppendInt(b, int64(total), 10)
+	b = append(b, `,"startIndex":`...)
+	b = strconv.AppendInt(b, int64(start), 10)
+	b = append(b, `,"itemsPerPage":`...)
+	b = strconv.AppendInt(b, int64(n), 10)
+	return append(b, `,"Resources":[`...)
+}
+
+// nextInList puts a comma between resources.
+func nextInList(b []byte) []byte {
+	if b[len(b)-1] == '[' {
+		return b
+	}
+	return append(b, ',')
+}
+
+func closeList(b []byte) []byte { return append(b, `]}`...) }
+
+// around is about how much is rendered around a document.
+const around = 768

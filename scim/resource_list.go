@@ -1,0 +1,250 @@
+package scim
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+
+	"usher/scim/schema"
+)
+
+// maxValues is how many values one attribute of a resource may have. Members of a group are not counted: they are no attribute here.
+const maxValues = 1000
+
+// element is one value of a multi-valued attribute while an operation works on the list.
+type element struct {
+	value   any
+	written bool // by the operation: its claim to be the primary one goes before that of the others
+}
+
+func elementsOf(list []any) []element {
+	elements := make([]element, len(list), len(list)+1)
+	for i, value := range list {
+		elements[i].value = value
+	}
+	return elements
+}
+
+// writtenOf gives values as an operation writes them.
+func writtenOf(values []any) []element {
+	elements := elementsOf(values)
+	for i := range elements {
+		elements[i].written = true
+	}
+	return elements
+}
+
+// merged gives the object with the edit's sub-attributes written over it; a nil in the edit clears one. Neither argument is changed.
+func merged(object, edit map[string]any) map[string]any {
+	out := make(map[string]any, len(object)+len(edit))
+	maps.Copy(out, object)
+	for name, value := range edit {
+		put(out, name, value)
+	}
+	// The address in $ref is that of the value: it must not survive another value.
+	if _, given := edit["$ref"]; !given && object["$ref"] != nil && !reflect.DeepEqual(object["value"], out["value"]) {
+		delete(out, "$ref")
+	}
+	return out
+}
+
+// clearsOnly says whether an edit writes nothing.
+func clearsOnly(edit map[string]any) bool {
+	for _, value := range edit {
+		if value != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// hollow says whether a value of a multi-valued attribute holds nothing but what describes a value.
+func hollow(object map[string]any) bool {
+	for name := range object {
+		switch name {
+		case "type", "primary", "display":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// edited applies an edit to the values that are marked as written; nil removes them. A value from which the edit takes the last thing that
+// it held goes too.
+func edited(elements []element, edit map[string]any) []element {
+	clears := false
+	for _, value := range edit {
+		clears = clears || value == nil
+	}
+	kept := elements[:0]
+	for _, e := range elements {
+		if e.written {
+			if edit == nil {
+				continue
+			}
+			object, _ := e.value.(map[string]any)
+			next := merged(object, edit)
+			if len(next) == 0 || clears && hollow(next) {
+				continue
+			}
+			e.value = next
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}
+
+// appended adds values. One that is there already is not added again, but what is said of it anew is written over the old; one that is
+// given without a type is there if it is there with any.
+func appended(attr *schema.Attribute, elements []element, values []any) []element {
+	if len(elements) == 0 {
+		return writtenOf(values)
+	}
+	known := make(map[elementKey]int, 2*len(elements))
+	for i, e := range elements {
+		key := keyOf(attr, e.value)
+		remember(known, key, i)
+		remember(known, key.ofAnyKind(), i)
+	}
+	for _, value := range values {
+		key := keyOf(attr, value)
+		i, found := known[key]
+		if !found && key.kind == "" {
+			i, found = known[key.ofAnyKind()]
+		}
+		if !found {
+			elements = append(elements, element{value, true})
+			continue
+		}
+		if edit, ok := value.(map[string]any); ok {
+			object, _ := elements[i].value.(map[string]any)
+			elements[i].value = merged(object, edit)
+		}
+		elements[i].written = true
+	}
+	return elements
+}
+
+func remember(known map[elementKey]int, key elementKey, i int) {
+	if _, found := known[key]; !found {
+		known[key] = i
+	}
+}
+
+// without takes the values away that are listed; one that is listed without a type goes whatever its type is.
+func without(attr *schema.Attribute, elements []element, listed []any) []element {
+	unwanted := make(map[elementKey]bool, len(listed))
+	for _, value := range listed {
+		key := keyOf(attr, value)
+		if key.kind == "" {
+			key = key.ofAnyKind()
+		}
+		unwanted[key] = true
+	}
+	kept := elements[:0]
+	for _, e := range elements {
+		key := keyOf(attr, e.value)
+		if !unwanted[key] && !unwanted[key.ofAnyKind()] {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// elementKey tells whether two values of an attribute are the same one: RFC 7643 section 2.4 forbids the same type and value twice. A
+// value that has no sub-attribute "value" is the same only as one that is equal in all.
+type elementKey struct {
+	value   string
+	kind    string
+	whole   bool // value is all of it, as JSON
+	anyKind bool // kind is left open
+}
+
+func (k elementKey) ofAnyKind() elementKey {
+	k.kind, k.anyKind = "", true
+	return k
+}
+
+func keyOf(attr *schema.Attribute, value any) elementKey {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return elementKey{value: string(appendValue(nil, attr, value))}
+	}
+	text, ok := object["value"].(string)
+	if !ok {
+		return elementKey{value: string(appendValue(nil, attr, value)), whole: true}
+	}
+	if sub := attr.SubAttribute("value"); sub != nil && !sub.CaseExact {
+		text = strings.ToLower(text)
+	}
+	kind, _ := object["type"].(string)
+	return elementKey{value: text, kind: strings.ToLower(kind)}
+}
+
+// settle makes the list of values out of what an operation left: no value twice, one primary at most. It is nil when no value is left.
+func (p *patcher) settle(attr *schema.Attribute, elements []element) (any, error) {
+	elements = distinct(attr, elements)
+	if len(elements) > maxValues {
+		return nil, badRequest(invalidValue, "%s may have %d values at most, not %d.", attr.Name, maxValues, len(elements))
+	}
+	if err := p.onePrimary(attr, elements); err != nil || len(elements) == 0 {
+		return nil, err
+	}
+	list := make([]any, len(elements))
+	for i, e := range elements {
+		list[i] = e.value
+	}
+	return list, nil
+}
+
+// distinct keeps the first of equal values.
+func distinct(attr *schema.Attribute, elements []element) []element {
+	if len(elements) < 2 {
+		return elements
+	}
+	first := make(map[elementKey]int, len(elements))
+	kept := elements[:0]
+	for _, e := range elements {
+		key := keyOf(attr, e.value)
+		if i, found := first[key]; found {
+			kept[i].written = kept[i].written || e.written
+			continue
+		}
+		first[key] = len(kept)
+		kept = append(kept, e)
+	}
+	return kept
+}
+
+// onePrimary makes the others not primary when one is: the first one that the operation wrote, or else the first of all.
+func (p *patcher) onePrimary(attr *schema.Attribute, elements []element) error {
+	chosen, claims := -1, 0
+	for i, e := range elements {
+		if !isPrimary(e.value) {
+			continue
+		}
+		if e.written {
+			claims++
+		}
+		if chosen < 0 || e.written && !elements[chosen].written {
+			chosen = i
+		}
+	}
+	if claims > 1 && !p.q.Allow(quirkTwoPrimaries) {
+		return badRequest(invalidValue, "%s may have one primary value only.", attr.Name)
+	}
+	for i := range elements {
+		if i != chosen && isPrimary(elements[i].value) {
+			object, _ := elements[i].value.(map[string]any)
+			elements[i].value = merged(object, map[string]any{"primary": false})
+		}
+	}
+	return nil
+}
+
+func isPrimary(value any) bool {
+	object, _ := value.(map[string]any)
+	primary, _ := object["primary"].(bool)
+	return primary
+}

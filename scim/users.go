@@ -1,0 +1,290 @@
+package scim
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"usher/licensing"
+	"usher/scim/schema"
+	"usher/store"
+	"usher/store/query"
+)
+
+func (x *exchange) createUser() error {
+	body, err := x.readBody(x.Limits.UserBody)
+	if err != nil {
+		return err
+	}
+	project, err := x.projection(x.Registry.User)
+	if err != nil {
+		return err
+	}
+	r, err := normalise(x.Registry.User, body, x.quirks)
+	if err != nil {
+		return err
+	}
+	if _, given := r["active"]; !given {
+		r["active"] = true
+	}
+	draft, err := x.draft(r, carriers())
+	if err != nil {
+		return err
+	}
+	result, err := x.Directory.Apply(x.ctx, x.change(licensing.CreateAccount{Connection: x.who.Connection, Draft: draft}))
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("Location", x.BaseURL+"/Users/"+result.Account.ID)
+	return x.replyUser(http.StatusCreated, result.Account, project)
+}
+
+func (x *exchange) getUser(id string) error {
+	project, err := x.projection(x.Registry.User)
+	if err != nil {
+		return err
+	}
+	a, err := x.Store.Account(x.ctx, x.who.Company, id)
+	if err != nil {
+		return err
+	}
+	if x.notModified(userETag(&a)) {
+		return x.reply(http.StatusNotModified, nil)
+	}
+	return x.replyUser(http.StatusOK, a, project)
+}
+
+func (x *exchange) replaceUser(id string) error {
+	body, err := x.readBody(x.Limits.UserBody)
+	if err != nil {
+		return err
+	}
+	given, err := normalise(x.Registry.User, body, x.quirks)
+	if err != nil {
+		return err
+	}
+	return x.updateUser(id, func(before store.Account) (licensing.Draft, error) {
+		old, err := decodeDocument(before.Doc)
+		if err != nil {
+			return licensing.Draft{}, err
+		}
+		r := Resource{}
+		for name, value := range given {
+			r[name] = value
+		}
+		keepOmitted(r, old)
+		return x.draft(r, keepCarriers(r, old, before, x.who.Connection))
+	})
+}
+
+// keepOmitted gives a resource that is to replace another what identity providers leave out of a PUT without meaning to clear it.
+func keepOmitted(r, old Resource) {
+	for _, name := range []string{"active", "externalId"} {
+		if _, given := r[name]; given {
+			continue
+		}
+		if value, had := old[name]; had {
+			r[name] = value
+		}
+	}
+}
+
+func (x *exchange) patchUser(id string) error {
+	body, err := x.readBody(x.Limits.UserBody)
+	if err != nil {
+		return err
+	}
+	ops, err := parsePatch(body, x.quirks)
+	if err != nil {
+		return err
+	}
+	return x.updateUser(id, func(before store.Account) (licensing.Draft, error) {
+		old, err := decodeDocument(before.Doc)
+		if err != nil {
+			return licensing.Draft{}, err
+		}
+		r, named, err := applyPatch(x.Registry.User, x.parser, old, ops, x.quirks)
+		if err != nil {
+			return licensing.Draft{}, err
+		}
+		touched := slices.DeleteFunc(carriers(), func(c licensing.Carrier) bool { return !named[carrierName(c)] })
+		return x.draft(r, touched)
+	})
+}
+
+// updateUser changes a user by edit and answers with what came of it.
+func (x *exchange) updateUser(id string, edit func(before store.Account) (licensing.Draft, error)) error {
+	project, err := x.projection(x.Registry.User)
+	if err != nil {
+		return err
+	}
+	expect, err := x.expectedVersion()
+	if err != nil {
+		return err
+	}
+	result, err := x.Directory.Apply(x.ctx, x.change(licensing.UpdateAccount{
+		ID: id, IfVersion: expect, Connection: x.who.Connection, Edit: edit,
+	}))
+	if err != nil {
+		return x.precondition(err, expect)
+	}
+	return x.replyUser(http.StatusOK, result.Account, project)
+}
+
+func (x *exchange) deleteUser(id string) error {
+	expect, err := x.expectedVersion()
+	if err != nil {
+		return err
+	}
+	if _, err := x.Directory.Apply(x.ctx, x.change(licensing.DeleteAccount{ID: id, IfVersion: expect})); err != nil {
+		return x.precondition(err, expect)
+	}
+	return x.reply(http.StatusNoContent, nil)
+}
+
+func (x *exchange) listUsers() error {
+	page, err := x.pageRequest(x.Registry.User)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := x.queryContext()
+	defer cancel()
+	found, err := x.Store.ListAccounts(ctx, x.who.Company, page.query)
+	if err != nil {
+		return err
+	}
+	if found.Total == 0 && x.plusAsWritten(&page.query, x.Registry.User) {
+		if found, err = x.Store.ListAccounts(ctx, x.who.Company, page.query); err != nil {
+			return err
+		}
+	}
+	groups, err := x.groupsOf(found.Accounts, page.project)
+	if err != nil {
+		return err
+	}
+	size := 0
+	for i := range found.Accounts {
+		size += len(found.Accounts[i].Doc) + around
+	}
+	b := openList(found.Total, page.start, len(found.Accounts), size)
+	for i := range found.Accounts {
+		a := &found.Accounts[i]
+		if b, err = appendProjected(nextInList(b), page.project, func(b []byte) []byte { return x.appendUser(b, a, groups[a.ID]) }); err != nil {
+			return err
+		}
+	}
+	return x.reply(http.StatusOK, closeList(b))
+}
+
+// replyUser answers with a user.
+func (x *exchange) replyUser(status int, a store.Account, project *projection) error {
+	groups, err := x.groupsOf([]store.Account{a}, project)
+	if err != nil {
+		return err
+	}
+	body, err := appendProjected(make([]byte, 0, len(a.Doc)+around), project, func(b []byte) []byte { return x.appendUser(b, &a, groups[a.ID]) })
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("ETag", userETag(&a))
+	return x.reply(status, body)
+}
+
+// appendProjected renders a resource and takes out of it what is not to be seen.
+func appendProjected(b []byte, project *projection, render func([]byte) []byte) ([]byte, error) {
+	if project == nil {
+		return render(b), nil
+	}
+	seen, err := project.apply(render(nil))
+	return append(b, seen...), err
+}
+
+// groupsOf reads the groups of those accounts that have any, if they are to be seen.
+func (x *exchange) groupsOf(accounts []store.Account, project *projection) (map[string][]store.Membership, error) {
+	if !project.wants("groups") {
+		return nil, nil
+	}
+	var ids []string
+	for i := range accounts {
+		if accounts[i].Groups > 0 {
+			ids = append(ids, accounts[i].ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return x.Store.MembershipsOf(x.ctx, x.who.Company, ids)
+}
+
+// draft turns a resource into what licensing is asked for; touched are the carriers of license intent that the request wrote.
+func (x *exchange) draft(r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
+	rt := x.Registry.User
+	if err := checkResource(rt, r); err != nil {
+		return licensing.Draft{}, err
+	}
+	userName, _ := r["userName"].(string)
+	externalID, _ := r["externalId"].(string)
+	active, given := r["active"].(bool)
+	if !given { // whether a person has access is too much to guess
+		return licensing.Draft{}, badRequest(invalidValue, "active must be true or false and cannot be cleared.")
+	}
+	d := licensing.Draft{
+		UserName: query.Fold(userName), ExternalID: externalID, Display: displayName(r, userName), Active: active,
+		Email: workEmail(r, userName), Doc: encode(rt, r),
+	}
+	d.Terms = query.Terms(d.Doc, x.indexes)
+	for _, carrier := range touched {
+		licenses, err := x.licensesIn(r, carrier)
+		if err != nil {
+			return licensing.Draft{}, err
+		}
+		d.Intents = append(d.Intents, licensing.Intent{Carrier: carrier, Licenses: licenses})
+	}
+	return d, nil
+}
+
+// displayName is the name by which lists of members show a person.
+func displayName(r Resource, userName string) string {
+	if display, ok := r["displayName"].(string); ok {
+		return display
+	}
+	if name, ok := r["name"].(map[string]any); ok {
+		if formatted, ok := name["formatted"].(string); ok {
+			return formatted
+		}
+	}
+	return userName
+}
+
+// workEmail is the address by which guests are told from coworkers: the work address, else the primary one, else the first, else a user
+// name that is an address. Entra's user names of guests hold #EXT# and its own domain, and say nothing.
+func workEmail(r Resource, userName string) string {
+	emails, _ := r["emails"].([]any)
+	best, rank := "", 0
+	for _, e := range emails {
+		email, _ := e.(map[string]any)
+		value, _ := email["value"].(string)
+		kind, _ := email["type"].(string)
+		primary, _ := email["primary"].(bool)
+		score := 1
+		switch {
+		case strings.EqualFold(kind, "work"):
+			score = 3
+		case primary:
+			score = 2
+		}
+		if value != "" && score > rank {
+			best, rank = value, score
+		}
+	}
+	if best == "" && strings.Contains(userName, "@") && !strings.Contains(strings.ToUpper(userName), "#EXT#") {
+		return userName
+	}
+	return best
+}
+
+// usher gives the attributes of the usher extension.
+func usher(r Resource) map[string]any {
+	values, _ := r[schema.UsherUserURN].(map[string]any)
+	return values
+}
