@@ -1,0 +1,176 @@
+package adminapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+)
+
+// ErrNoServer is returned by [Dial] when nobody answers on the socket.
+var ErrNoServer = errors.New("no server runs on the data folder")
+
+// Client calls the operations of a handler. Its methods return a *[Problem] when the handler refuses.
+type Client struct {
+	operator string
+	http     *http.Client
+}
+
+// Dial makes a client for the handler that serves on the socket: ErrNoServer when there is none. operator is the name under which
+// the audit log shows the changes.
+func Dial(ctx context.Context, socket, operator string) (*Client, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	conn, err := dial(ctx, "", "")
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, ErrNoServer
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot speak to the server: %w", err)
+	}
+	conn.Close()
+	return &Client{operator: operator, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+}
+
+// InProcess makes a client for a handler of the same process.
+func InProcess(h http.Handler, operator string) *Client {
+	return &Client{operator: operator, http: &http.Client{Transport: inProcess{h}}}
+}
+
+// CreateCompany adds a company.
+func (c *Client) CreateCompany(ctx context.Context, in NewCompany) (CreatedCompany, error) {
+	var out CreatedCompany
+	err := c.do(ctx, http.MethodPost, &out, in, "companies")
+	return out, err
+}
+
+// Companies lists the companies.
+func (c *Client) Companies(ctx context.Context) ([]Company, error) {
+	var out list[Company]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies")
+	return out.Items, err
+}
+
+// CreateToken makes a token, and the connection if the company has none of that name.
+func (c *Client) CreateToken(ctx context.Context, company string, in NewToken) (CreatedToken, error) {
+	var out CreatedToken
+	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "tokens")
+	return out, err
+}
+
+// Tokens lists the tokens of a company.
+func (c *Client) Tokens(ctx context.Context, company string) ([]Token, error) {
+	var out list[Token]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "tokens")
+	return out.Items, err
+}
+
+// RevokeToken ends a token. When it returns, no request with the token is accepted any more.
+func (c *Client) RevokeToken(ctx context.Context, company, id string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "tokens", id)
+}
+
+// AddRule gives a license to the members of a group.
+func (c *Client) AddRule(ctx context.Context, company string, in NewRule) (Rule, error) {
+	var out Rule
+	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "rules")
+	return out, err
+}
+
+// Rules lists the license rules of a company, those that win first.
+func (c *Client) Rules(ctx context.Context, company string) ([]Rule, error) {
+	var out list[Rule]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "rules")
+	return out.Items, err
+}
+
+// RemoveRule takes a license rule away.
+func (c *Client) RemoveRule(ctx context.Context, company, id string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "rules", id)
+}
+
+// Licenses gives the numbers of a company's pools.
+func (c *Client) Licenses(ctx context.Context, company string) ([]License, error) {
+	var out list[License]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "licenses")
+	return out.Items, err
+}
+
+// SetSeats sets how many seats of a license a company has.
+func (c *Client) SetSeats(ctx context.Context, company, license string, total int) (License, error) {
+	var out License
+	err := c.do(ctx, http.MethodPut, &out, Seats{Total: total}, "companies", company, "licenses", license)
+	return out, err
+}
+
+// do sends one request and decodes the answer. in and out may be nil.
+func (c *Client) do(ctx context.Context, method string, out, in any, path ...string) error {
+	u := url.URL{Scheme: "http", Host: "usher", Path: "/v1"}
+	var body io.Reader = http.NoBody
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	for i, segment := range path {
+		path[i] = url.PathEscape(segment)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.JoinPath(path...).String(), body)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	req.Header.Set(operatorHeader, c.operator)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("cannot speak to the server: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 400 {
+		p := &Problem{}
+		if err := json.NewDecoder(resp.Body).Decode(p); err != nil || p.Detail == "" {
+			return fmt.Errorf("the server answered with status %d", resp.StatusCode)
+		}
+		return p
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	return nil
+}
+
+// inProcess carries requests to a handler without a network.
+type inProcess struct{ handler http.Handler }
+
+// RoundTrip answers a request by calling the handler.
+func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := &recorder{header: http.Header{}, status: http.StatusOK}
+	t.handler.ServeHTTP(rec, r)
+	return &http.Response{
+		Status: http.StatusText(rec.status), StatusCode: rec.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: rec.header, Body: io.NopCloser(&rec.body), ContentLength: int64(rec.body.Len()), Request: r,
+	}, nil
+}
+
+// recorder keeps what a handler answers.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }

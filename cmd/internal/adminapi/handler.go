@@ -1,0 +1,216 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"usher/licensing"
+	"usher/store"
+)
+
+const (
+	// maxBody is the most that is read of a request, in bytes.
+	maxBody = 1 << 20
+	// operatorHeader carries the name by which the audit log knows the one who asks.
+	operatorHeader = "Usher-Operator"
+)
+
+// Store is what the handler reads, and the connections and tokens that it writes.
+type Store interface {
+	store.Connections
+	CompanyByName(ctx context.Context, name string) (store.Company, error)
+	ListCompanies(ctx context.Context) ([]store.Company, error)
+	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
+	Group(ctx context.Context, company, id string) (store.Group, error)
+	ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error)
+	ListRules(ctx context.Context, company string) ([]store.Rule, error)
+	Pool(ctx context.Context, company, license string) (store.Pool, error)
+}
+
+// Directory carries out the changes that concern licenses.
+type Directory interface {
+	Apply(ctx context.Context, c licensing.Change) (licensing.Result, error)
+}
+
+// Config is what a handler is made of.
+type Config struct {
+	Store     Store
+	Directory Directory
+	// Changed is called after tokens or connections have changed, before the change is answered.
+	Changed func()
+	Logger  *slog.Logger
+	Clock   func() time.Time // nil: the system's
+}
+
+// Handler answers the operations. It is safe for concurrent use. It does not ask who calls: whoever mounts it decides who can.
+type Handler struct {
+	store     Store
+	directory Directory
+	changed   func()
+	log       *slog.Logger
+	clock     func() time.Time
+	mux       *http.ServeMux
+}
+
+// NewHandler makes a handler.
+func NewHandler(c Config) *Handler {
+	h := &Handler{store: c.Store, directory: c.Directory, changed: c.Changed, log: c.Logger, clock: c.Clock, mux: http.NewServeMux()}
+	if h.clock == nil {
+		h.clock = time.Now
+	}
+	if h.changed == nil {
+		h.changed = func() {}
+	}
+	h.handle("GET /v1/companies", h.listCompanies)
+	h.handle("POST /v1/companies", h.createCompany)
+	h.handle("GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
+	h.handle("POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
+	h.handle("DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))
+	h.handle("GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
+	h.handle("POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
+	h.handle("DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
+	h.handle("GET /v1/companies/{company}/licenses", h.inCompany(h.listLicenses))
+	h.handle("PUT /v1/companies/{company}/licenses/{license}", h.inCompany(h.setSeats))
+	return h
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// call is one request with what every operation needs of it.
+type call struct {
+	*http.Request
+	id    string      // of the request, for the audit log
+	actor store.Actor // who asks
+	now   time.Time
+}
+
+// operation answers with a value for the body (nil: none) or an error.
+type operation func(ctx context.Context, c call) (any, error)
+
+// companyOperation is an operation within one company.
+type companyOperation func(ctx context.Context, c call, company store.Company) (any, error)
+
+func (h *Handler) handle(pattern string, op operation) {
+	method, _, _ := strings.Cut(pattern, " ")
+	success := map[string]int{"GET": http.StatusOK, "PUT": http.StatusOK, "POST": http.StatusCreated, "DELETE": http.StatusNoContent}[method]
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		operator := r.Header.Get(operatorHeader)
+		if operator == "" {
+			operator = "unknown"
+		}
+		c := call{
+			Request: r, id: store.NewID(), actor: store.Actor{Kind: "operator", ID: operator},
+			now: h.clock().UTC().Truncate(time.Millisecond),
+		}
+		body, err := op(r.Context(), c)
+		if err != nil {
+			h.refuse(w, c, err)
+			return
+		}
+		answer(w, success, "application/json", body)
+	})
+}
+
+func (h *Handler) inCompany(op companyOperation) operation {
+	return func(ctx context.Context, c call) (any, error) {
+		name := c.PathValue("company")
+		company, err := h.store.CompanyByName(ctx, strings.ToLower(name))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, problem(http.StatusNotFound, "There is no company %q; \"usher company list\" shows those there are.", name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("company %s: %w", name, err)
+		}
+		return op(ctx, c, company)
+	}
+}
+
+// apply hands a change to the directory. Who reaches this API may assign licenses.
+func (h *Handler) apply(ctx context.Context, c call, company string, do licensing.Operation) (licensing.Result, error) {
+	return h.directory.Apply(ctx, licensing.Change{
+		Company: company, Actor: c.actor, Door: licensing.DoorAdmin, Request: c.id, MayAssign: true, Do: do,
+	})
+}
+
+// event makes the event of a change that the handler writes itself.
+func (c call) event(action, target string, detail any) ([]store.Event, error) {
+	b, err := json.Marshal(detail)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", action, err)
+	}
+	return []store.Event{{
+		Time: c.now, Kind: store.EventConnection, Action: action, Actor: c.actor, Door: licensing.DoorAdmin,
+		Request: c.id, Target: target, Detail: b,
+	}}, nil
+}
+
+// read decodes the request's body.
+func (c call) read(into any) error {
+	dec := json.NewDecoder(io.LimitReader(c.Body, maxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return problem(http.StatusBadRequest, "The request's body is not what this operation takes: %v.", err)
+	}
+	return nil
+}
+
+// problem makes an answer that refuses a request.
+func problem(status int, format string, args ...any) *Problem {
+	return &Problem{Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// refuse answers with the problem that an error stands for. What is not meant for people is logged, not shown.
+func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
+	var (
+		known    *Problem
+		refusal  *licensing.Refusal
+		conflict *store.ConflictError
+	)
+	switch {
+	case errors.As(err, &known):
+	case errors.As(err, &refusal):
+		known = problem(http.StatusForbidden, "%s", refusal.Detail)
+		known.Code = string(refusal.Reason)
+	case errors.As(err, &conflict):
+		known = problem(http.StatusConflict, "%s", taken(conflict))
+	case errors.Is(err, store.ErrNotFound):
+		known = problem(http.StatusNotFound, "What the request names does not exist.")
+	case errors.Is(err, store.ErrBusy):
+		known = problem(http.StatusServiceUnavailable, "The server is busy; try again in a moment.")
+	default:
+		known = problem(http.StatusInternalServerError, "The operation failed; the server's log has the cause under request %s.", c.id)
+		h.log.LogAttrs(c.Context(), slog.LevelError, "admin operation failed",
+			slog.String("request", c.id), slog.String("operation", c.Pattern), slog.String("error", err.Error()))
+	}
+	answer(w, known.Status, "application/problem+json", known)
+}
+
+// taken says in a sentence which value is in use.
+func taken(e *store.ConflictError) string {
+	switch e.Field {
+	case "Company.Name":
+		return fmt.Sprintf("There is a company %q already.", e.Value)
+	case "Domain":
+		return fmt.Sprintf("The domain %q is verified by another company.", e.Value)
+	}
+	return fmt.Sprintf("%q is in use already.", e.Value)
+}
+
+func answer(w http.ResponseWriter, status int, mediaType string, body any) {
+	if body == nil {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	// An error here means that the caller has gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(body)
+}

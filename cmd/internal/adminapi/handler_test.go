@@ -1,0 +1,363 @@
+package adminapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/crypto/argon2"
+
+	"usher/licensing"
+	"usher/store"
+	"usher/store/sqlite"
+)
+
+// desk is a handler over a store of its own, with a client.
+type desk struct {
+	*Client
+	handler *Handler
+	store   *sqlite.Store
+	changes int // calls of Config.Changed
+}
+
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d := &desk{store: s}
+	log := slog.New(slog.DiscardHandler)
+	clock := func() time.Time { return now }
+	d.handler = NewHandler(Config{
+		Store: s, Directory: licensing.NewDirectory(s, clock, log), Changed: func() { d.changes++ }, Logger: log, Clock: clock,
+	})
+	d.Client = InProcess(d.handler, "olga")
+	return d
+}
+
+// acme makes the company acme with a local super-admin.
+func (d *desk) acme(t *testing.T) CreatedCompany {
+	t.Helper()
+	made, err := d.CreateCompany(t.Context(), NewCompany{
+		Name: "ACME", Tier: "video-pro-plus", Seats: map[string]int{"Video Pro+": 5, "ringex": 2}, Domains: []string{"Acme.Example.", "acme.example"}, Admin: "Root",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func (d *desk) events(t *testing.T, company string) []store.Event {
+	t.Helper()
+	events, err := d.store.ListEvents(t.Context(), company, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+func TestCompany(t *testing.T) {
+	d := newDesk(t)
+	made := d.acme(t)
+	want := Company{
+		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail",
+		Domains: []string{"acme.example"},
+	}
+	ignore := cmpopts.IgnoreFields(Company{}, "ID", "Created")
+	if diff := cmp.Diff(want, made.Company, ignore); diff != "" {
+		t.Errorf("created (-want +got)\n%s", diff)
+	}
+	all, err := d.Companies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Company{made.Company}, all); diff != "" {
+		t.Errorf("listed (-created +listed)\n%s", diff)
+	}
+	licenses, err := d.Licenses(t.Context(), "Acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	totals := map[string]int{}
+	for _, l := range licenses {
+		totals[l.License] = l.Total
+	}
+	if diff := cmp.Diff(map[string]int{"ringex": 2, "video-pro-plus": 5}, totals); diff != "" {
+		t.Errorf("seats (-want +got)\n%s", diff)
+	}
+	admins, err := d.store.ListLocalAdmins(t.Context(), made.ID)
+	if err != nil || len(admins) != 1 {
+		t.Fatalf("%d local admins, %v", len(admins), err)
+	}
+	if a := admins[0]; a.Login != "root" || a.Role != RoleSuperAdmin || !verifies(t, a.Password, made.AdminPassword) {
+		t.Errorf("the local admin is %+v", a)
+	}
+}
+
+// verifies checks a password against its hash in PHC form, with the parameters that the hash names.
+func verifies(t *testing.T, phc, password string) bool {
+	t.Helper()
+	parts := strings.Split(phc, "$") // "", argon2id, v=19, m=..,t=..,p=.., salt, key
+	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != "v=19" || parts[3] != "m=19456,t=2,p=1" {
+		t.Fatalf("%q is not what is documented", phc)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil || len(salt) != 16 {
+		t.Fatalf("salt %q: %v", parts[4], err)
+	}
+	key := argon2.IDKey([]byte(password), salt, 2, 19456, 1, 32)
+	return parts[5] == base64.RawStdEncoding.EncodeToString(key)
+}
+
+func TestToken(t *testing.T) {
+	d := newDesk(t)
+	company := d.acme(t)
+	made, err := d.CreateToken(t.Context(), "acme", NewToken{Connection: "okta", AssignLicenses: true, Expires: now.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Token{Connection: "okta", Scopes: []string{ScopeAssignLicenses}, Created: now, Expires: now.Add(time.Hour)}
+	if diff := cmp.Diff(want, made.Token, cmpopts.IgnoreFields(Token{}, "ID")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	random, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(made.Secret, "usher_"))
+	if err != nil || len(random) != 32 {
+		t.Errorf("the token %q does not hold 32 bytes: %v", made.Secret, err)
+	}
+	kept, err := d.store.Token(t.Context(), sha256.Sum256([]byte(made.Secret)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept.GrantedBy != "olga" || kept.Company != company.ID || !kept.Expires.Equal(now.Add(time.Hour)) {
+		t.Errorf("the store has %+v", kept)
+	}
+	connection, err := d.store.Connection(t.Context(), kept.Connection)
+	if err != nil || connection.Mode != store.ModeLive || connection.Name != "okta" {
+		t.Errorf("connection %+v, %v", connection, err)
+	}
+
+	// A second token is of the same connection.
+	second, err := d.CreateToken(t.Context(), "acme", NewToken{Connection: "okta"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if connections, err := d.store.ListConnections(t.Context(), company.ID); err != nil || len(connections) != 1 {
+		t.Errorf("%d connections, %v", len(connections), err)
+	}
+	listed, err := d.Tokens(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Token{made.Token, second.Token}, listed); diff != "" {
+		t.Errorf("listed (-created +listed)\n%s", diff)
+	}
+
+	before := d.changes
+	if err := d.RevokeToken(t.Context(), "acme", made.ID); err != nil {
+		t.Fatal(err)
+	}
+	if d.changes != before+1 {
+		t.Error("the revocation was not told")
+	}
+	if _, err := d.store.Token(t.Context(), sha256.Sum256([]byte(made.Secret))); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the revoked token: %v", err)
+	}
+	var actions []string
+	for _, e := range d.events(t, company.ID) {
+		actions = append(actions, e.Action)
+		if e.Actor != (store.Actor{Kind: "operator", ID: "olga"}) || e.Door != licensing.DoorAdmin || e.Request == "" || !e.Time.Equal(now) {
+			t.Errorf("event %+v", e)
+		}
+		if strings.Contains(string(e.Detail), made.Secret) || strings.Contains(string(e.Detail), company.AdminPassword) {
+			t.Errorf("event %s tells a secret", e.Action)
+		}
+	}
+	wantActions := []string{licensing.ActionCreateCompany, ActionCreateConnection, ActionCreateToken, ActionCreateToken, ActionRevokeToken}
+	if diff := cmp.Diff(wantActions, actions); diff != "" {
+		t.Errorf("events (-want +got)\n%s", diff)
+	}
+}
+
+// Tokens for a new connection that are asked for at the same moment are of one connection.
+func TestToken_Storm(t *testing.T) {
+	d := newDesk(t)
+	d.handler.changed = func() {}
+	company := d.acme(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := d.CreateToken(t.Context(), "acme", NewToken{Connection: "okta"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if connections, err := d.store.ListConnections(t.Context(), company.ID); err != nil || len(connections) != 1 {
+		t.Errorf("%d connections, %v", len(connections), err)
+	}
+}
+
+func TestRule(t *testing.T) {
+	d := newDesk(t)
+	company := d.acme(t)
+	group, err := d.store.CreateGroup(t.Context(), store.Group{
+		ID: store.NewID(), Company: company.ID, Name: "video pro+ users", Display: "Video Pro+ users", Created: now, Modified: now,
+		Doc: []byte(`{"displayName":"Video Pro+ users"}`),
+	}, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName, err := d.AddRule(t.Context(), "acme", NewRule{Group: "VIDEO pro+ users", License: "VideoProPlus", Priority: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byID, err := d.AddRule(t.Context(), "acme", NewRule{Group: group.ID, License: "ringex"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Rule{ID: byName.ID, Group: "Video Pro+ users", GroupID: group.ID, License: "video-pro-plus", Name: "Video Pro+", Priority: 5, By: "olga", Created: now}
+	if diff := cmp.Diff(want, byName); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	rules, err := d.Rules(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Rule{byName, byID}, rules); diff != "" {
+		t.Errorf("listed (-added +listed)\n%s", diff)
+	}
+	if err := d.RemoveRule(t.Context(), "acme", byName.ID); err != nil {
+		t.Fatal(err)
+	}
+	if rules, err := d.Rules(t.Context(), "acme"); err != nil || len(rules) != 1 {
+		t.Errorf("%d rules, %v", len(rules), err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	if _, err := d.CreateCompany(t.Context(), NewCompany{Name: "bare"}); err != nil {
+		t.Fatal(err)
+	}
+	company := func(c NewCompany) func() error {
+		return func() error { _, err := d.CreateCompany(t.Context(), c); return err }
+	}
+	token := func(company string, in NewToken) func() error {
+		return func() error { _, err := d.CreateToken(t.Context(), company, in); return err }
+	}
+	rule := func(in NewRule) func() error {
+		return func() error { _, err := d.AddRule(t.Context(), "acme", in); return err }
+	}
+	seats := func(license string, total int) func() error {
+		return func() error { _, err := d.SetSeats(t.Context(), "acme", license, total); return err }
+	}
+	tests := []struct {
+		name   string
+		do     func() error
+		status int
+		part   string // of the sentence
+	}{
+		{"no name", company(NewCompany{}), 400, "short name"},
+		{"name with a space", company(NewCompany{Name: "a b"}), 400, `"a b"`},
+		{"name ending in a dash", company(NewCompany{Name: "a-"}), 400, "short name"},
+		{"name in use", company(NewCompany{Name: "Acme"}), 409, `"acme"`},
+		{"domain in use", company(NewCompany{Name: "globex", Domains: []string{"ACME.example"}}), 409, `"acme.example"`},
+		{"not a domain", company(NewCompany{Name: "globex", Domains: []string{"me@acme.example"}}), 400, "me@acme.example"},
+		{"unknown license", company(NewCompany{Name: "globex", Seats: map[string]int{"gold": 1}}), 400, "ringex"},
+		{"base license", company(NewCompany{Name: "globex", Seats: map[string]int{"video-pro": 1}}), 403, "no seats"},
+		{"negative seats", company(NewCompany{Name: "globex", Seats: map[string]int{"ringex": -1}}), 403, "-1"},
+		{"unknown tier", company(NewCompany{Name: "globex", Tier: "gold"}), 403, "tier"},
+		{"unknown company", token("globex", NewToken{Connection: "okta"}), 404, `"globex"`},
+		{"no local super-admin", token("bare", NewToken{Connection: "okta"}), 409, "super-admin"},
+		{"no connection name", token("acme", NewToken{}), 400, "connection"},
+		{"connection name with a line break", token("acme", NewToken{Connection: "a\nb"}), 400, "connection"},
+		{"expired before made", token("acme", NewToken{Connection: "okta", Expires: now}), 400, "expired"},
+		{"unknown token", func() error { return d.RevokeToken(t.Context(), "acme", "1") }, 404, `"1"`},
+		{"unknown group", rule(NewRule{Group: "Sales", License: "ringex"}), 404, `"Sales"`},
+		{"rule with an unknown license", rule(NewRule{Group: "Sales", License: "gold"}), 400, `"gold"`},
+		{"unknown rule", func() error { return d.RemoveRule(t.Context(), "acme", "1") }, 404, `"1"`},
+		{"seats of an unknown license", seats("gold", 1), 400, `"gold"`},
+		{"too many seats", seats("ringex", maxSeats+1), 400, "100000001"},
+		{"fewer than no seats", seats("ringex", -1), 403, "-1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var p *Problem
+			if err := tt.do(); !errors.As(err, &p) {
+				t.Fatalf("%v, want a problem", err)
+			}
+			if p.Status != tt.status || !strings.Contains(p.Detail, tt.part) {
+				t.Errorf("%d %q, want %d and %q in it", p.Status, p.Detail, tt.status, tt.part)
+			}
+		})
+	}
+	if all, err := d.Companies(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("after the refusals there are %d companies, %v", len(all), err)
+	}
+}
+
+// A refusal is a problem document; what went wrong inside is not shown.
+func TestProblem(t *testing.T) {
+	d := newDesk(t)
+	ask := func(method, path, body string) (*httptest.ResponseRecorder, Problem) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		d.handler.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		var p Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		return w, p
+	}
+	w, p := ask(http.MethodPost, "/v1/companies", `{"name":"acme","nme":1}`)
+	if w.Code != 400 || p.Status != 400 || w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(p.Detail, "nme") {
+		t.Errorf("unknown member: %d %+v", w.Code, p)
+	}
+	if err := d.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w, p = ask(http.MethodGet, "/v1/companies", "")
+	if w.Code != 500 || !strings.Contains(p.Detail, "log") || strings.Contains(strings.ToLower(p.Detail), "sql") {
+		t.Errorf("failure inside: %d %+v", w.Code, p)
+	}
+}
+
+func TestDial_NoServer(t *testing.T) {
+	if _, err := Dial(t.Context(), t.TempDir()+"/none.sock", "olga"); !errors.Is(err, ErrNoServer) {
+		t.Errorf("%v, want ErrNoServer", err)
+	}
+}
+
+func TestPasswords(t *testing.T) {
+	a, b := newPassword(), newPassword()
+	if a == b || len(a) < 20 {
+		t.Errorf("passwords %q and %q", a, b)
+	}
+	hashes := []string{hashPassword(a), hashPassword(a)}
+	if len(slices.Compact(hashes)) != 2 {
+		t.Error("two hashes of one password are the same: there is no salt")
+	}
+	if !verifies(t, hashes[0], a) || verifies(t, hashes[0], b) {
+		t.Error("the hash does not tell passwords apart")
+	}
+}

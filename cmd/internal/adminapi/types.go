@@ -1,0 +1,111 @@
+package adminapi
+
+import "time"
+
+// ScopeAssignLicenses is the scope of a token whose license intent takes effect without a Super Admin's approval.
+const ScopeAssignLicenses = "license:assign"
+
+// NewCompany asks for a company.
+type NewCompany struct {
+	Name        string         `json:"name"`                   // short name: lower case letters, digits and dashes
+	Display     string         `json:"display,omitempty"`      // empty: the short name
+	Tier        string         `json:"tier,omitempty"`         // empty: "free"
+	Seats       map[string]int `json:"seats,omitempty"`        // paid license -> seats
+	SeatPolicy  string         `json:"seat_policy,omitempty"`  // empty: "waiting"
+	GuestPolicy string         `json:"guest_policy,omitempty"` // empty: "webmail"
+	Domains     []string       `json:"domains,omitempty"`      // verified domains
+	Admin       string         `json:"admin,omitempty"`        // login of the first local super-admin; empty: none
+}
+
+// Company is one company as it is shown.
+type Company struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Display     string    `json:"display"`
+	Tier        string    `json:"tier"`
+	SeatPolicy  string    `json:"seat_policy"`
+	GuestPolicy string    `json:"guest_policy"`
+	Domains     []string  `json:"domains,omitempty"`
+	Created     time.Time `json:"created"`
+}
+
+// CreatedCompany is a new company with the password of its local super-admin, which is shown only here.
+type CreatedCompany struct {
+	Company
+	Admin         string `json:"admin,omitempty"`
+	AdminPassword string `json:"admin_password,omitempty"`
+}
+
+// NewToken asks for a bearer token of a connection, which is made if the company has none of that name.
+type NewToken struct {
+	Connection     string    `json:"connection"`
+	AssignLicenses bool      `json:"assign_licenses"`
+	Expires        time.Time `json:"expires,omitzero"` // zero: never
+}
+
+// Token is one token as it is shown: everything but the secret.
+type Token struct {
+	ID         string    `json:"id"`
+	Connection string    `json:"connection"` // name
+	Scopes     []string  `json:"scopes"`
+	Created    time.Time `json:"created"`
+	Expires    time.Time `json:"expires,omitzero"`
+}
+
+// CreatedToken is a new token with its secret, which is shown only here.
+type CreatedToken struct {
+	Token
+	Secret string `json:"token"`
+}
+
+// NewRule asks for a license for the members of a group.
+type NewRule struct {
+	Group    string `json:"group"` // id or display name
+	License  string `json:"license"`
+	Priority int    `json:"priority"` // the larger wins
+}
+
+// Rule is one license rule as it is shown.
+type Rule struct {
+	ID       string    `json:"id"`
+	Group    string    `json:"group"`      // display name
+	GroupID  string    `json:"group_id"`   // the rule follows the id, not the name
+	License  string    `json:"license"`    // id
+	Name     string    `json:"name"`       // of the license
+	Priority int       `json:"priority"`   // the larger wins
+	By       string    `json:"created_by"` // who made it
+	Created  time.Time `json:"created"`
+}
+
+// Seats sets how many seats of a license a company has.
+type Seats struct {
+	Total int `json:"total"`
+}
+
+// License is the numbers of one pool.
+type License struct {
+	License  string `json:"license"`
+	Name     string `json:"name"`
+	Total    int    `json:"total"`
+	Used     int    `json:"used"` // active, reserved and held
+	Active   int    `json:"active"`
+	Reserved int    `json:"reserved"`
+	Held     int    `json:"held"`
+	Waiting  int    `json:"waiting"`
+}
+
+// list is how several of something are answered.
+type list[T any] struct {
+	Items []T `json:"items"`
+}
+
+// Problem is an answer that refuses a request (RFC 9457). It is also the error that [Client] returns for it.
+type Problem struct {
+	Type   string `json:"type,omitempty"` // empty stands for about:blank
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`         // one sentence for people
+	Code   string `json:"code,omitempty"` // licensing's reason, where a rule of licensing refused
+}
+
+func (p *Problem) Error() string { return p.Detail }

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"usher/scim"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 2 * time.Minute // the largest body over a slow line
+	idleTimeout       = 2 * time.Minute
+	maxHeader         = 256 << 10 // bytes
+	// shutdownTimeout is how long requests that have begun may take to end after the server was told to stop.
+	shutdownTimeout = 15 * time.Second
+	// maintainEvery is how often the work that falls due by time is looked at.
+	maintainEvery = time.Minute
+)
+
+// App is a server: a data folder with its listeners. They are open from New on, so connections wait until Run serves them.
+type App struct {
+	folder *Folder
+	log    *slog.Logger
+	public net.Listener
+	socket net.Listener
+	url    string // public address without a slash at the end
+	routes http.Handler
+}
+
+// New opens the listeners and the data folder. The configuration must be valid, as LoadConfig gives it. The caller calls Close, also after Run.
+func New(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
+	a := &App{log: log}
+	if err := a.open(ctx, c); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context, c Config) error {
+	var err error
+	// The port first: there is no use in opening the folder, which may take a migration, for a server that cannot be reached.
+	if a.public, err = listen(c); err != nil {
+		return err
+	}
+	if a.folder, err = OpenFolder(ctx, c.DataFolder(), a.log); err != nil {
+		return err
+	}
+	if a.socket, err = listenSocket(c.DataFolder()); err != nil {
+		return err
+	}
+	a.url = c.publicURL(a.public.Addr())
+	handler, err := scim.NewHandler(scim.Config{
+		Registry: a.folder.registry, Directory: a.folder.directory, Store: a.folder.store, Authenticate: a.folder.auth.authenticate,
+		BaseURL: a.SCIMBase(), Limits: c.Limits.scim(), Logger: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("scim: %w", err)
+	}
+	a.routes = routes(handler)
+	return nil
+}
+
+// SCIMBase is the public address of the SCIM endpoint.
+func (a *App) SCIMBase() string { return a.url + scimPath }
+
+// Admin is the admin API of the server's folder.
+func (a *App) Admin() http.Handler { return a.folder.Admin() }
+
+// Run finishes what an earlier process has left undone, then serves until the context ends, and returns when the requests that
+// had begun are answered. It returns nil for a stop that was asked for.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.folder.directory.Resume(ctx); err != nil {
+		// What is open stays open and is tried again at the next start; people must be able to leave meanwhile.
+		a.log.LogAttrs(ctx, slog.LevelError, "an earlier change could not be finished", slog.String("error", err.Error()))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	a.serve(ctx, g, a.public, a.routes)
+	a.serve(ctx, g, a.socket, a.folder.Admin())
+	g.Go(func() error { return a.maintain(ctx) })
+	a.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", a.public.Addr().String()), slog.String("scim_base", a.SCIMBase()))
+	err := g.Wait()
+	a.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped")
+	return err
+}
+
+// serve answers what comes in on the listener until the context ends.
+func (a *App) serve(ctx context.Context, g *errgroup.Group, l net.Listener, h http.Handler) {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(limit); err != nil {
+			server.Close()
+			return fmt.Errorf("requests were cut off after %v: %w", shutdownTimeout, err)
+		}
+		return nil
+	})
+}
+
+// maintain does what falls due by time, and ends the server when the store has stopped after a failed write to the disk.
+func (a *App) maintain(ctx context.Context) error {
+	ticker := time.NewTicker(maintainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.folder.store.Failed():
+			return errors.New("the data folder could not be written to, so the server has stopped: look at the disk, then start it again")
+		case <-ticker.C:
+			if err := a.folder.directory.Maintain(ctx); err != nil && ctx.Err() == nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "maintenance failed; it is tried again in a minute", slog.String("error", err.Error()))
+			}
+		}
+	}
+}
+
+// Close closes the listeners and the data folder.
+func (a *App) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{a.public, a.socket} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.folder != nil {
+		errs = append(errs, a.folder.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,177 @@
+package app
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"usher/scim"
+)
+
+// Config is the configuration of a server. The zero value of a setting means its default.
+type Config struct {
+	Addr string `toml:"addr"` // where to listen, "host:port"; 127.0.0.1:8080
+	Data string `toml:"data"` // the data folder; ./usher-data
+	// PublicURL is how the outside reaches the server, "https://usher.example.com". It is part of every answer, so it must be set
+	// unless clients use the address in Addr.
+	PublicURL string `toml:"public_url"`
+	TLSCert   string `toml:"tls_cert"` // PEM file; without it the server speaks plain HTTP, for use behind a proxy
+	TLSKey    string `toml:"tls_key"`
+	Limits    Limits `toml:"limits"`
+}
+
+// Limits are the limits of requests. 0 means the default.
+type Limits struct {
+	UserBody    int64         `toml:"user_body"`    // bytes of a request about a User; 1 MiB
+	GroupBody   int64         `toml:"group_body"`   // bytes of a request about a Group; 16 MiB
+	Filter      int           `toml:"filter"`       // bytes of a filter; 8 KiB
+	FilterDepth int           `toml:"filter_depth"` // nesting of a filter; 32
+	Page        int           `toml:"page"`         // resources on a page; 1,000
+	QueryRows   int           `toml:"query_rows"`   // rows that one query may read; 200,000
+	QueryTime   time.Duration `toml:"query_time"`   // time that one query may take, "10s"
+	Rate        float64       `toml:"rate"`         // requests a second and connection; 0: no limit
+	RateBurst   int           `toml:"rate_burst"`   // requests that may come at once
+	AuthHeader  int           `toml:"auth_header"`  // bytes of the Authorization header; 4 KiB
+}
+
+const (
+	defaultAddr = "127.0.0.1:8080"
+	defaultData = "usher-data"
+)
+
+// LoadConfig reads a configuration file (TOML). A key that does not exist is an error.
+func LoadConfig(path string) (Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	return parseConfig(path, string(b))
+}
+
+func parseConfig(name, text string) (Config, error) {
+	var c Config
+	md, err := toml.Decode(text, &c)
+	var syntax toml.ParseError
+	switch {
+	case errors.As(err, &syntax):
+		return Config{}, fmt.Errorf("%s, line %d: %s", name, syntax.Position.Line, syntax.Message)
+	case err != nil:
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if unknown := md.Undecoded(); len(unknown) > 0 {
+		keys := make([]string, len(unknown))
+		for i, key := range unknown {
+			keys[i] = fmt.Sprintf("%q", key)
+		}
+		return Config{}, fmt.Errorf("%s: unknown key %s", name, strings.Join(keys, ", "))
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+// Validate says what is wrong with the configuration: one error that names every setting concerned. It looks into the files of the
+// certificate, and at nothing else outside.
+func (c Config) Validate() error {
+	var wrong []string
+	bad := func(key, format string, args ...any) { wrong = append(wrong, key+": "+fmt.Sprintf(format, args...)) }
+
+	host, _, err := net.SplitHostPort(c.addr())
+	if err != nil {
+		bad("addr", "%q is not of the form host:port", c.Addr)
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			bad("public_url", "%q is not an address like https://usher.example.com", c.PublicURL)
+		}
+	} else if err == nil && allInterfaces(host) {
+		bad("public_url", "must be set when addr listens on all interfaces, because answers carry it")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("tls_cert", "tls_cert and tls_key go together")
+	} else if c.TLSCert != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+			bad("tls_cert", "%v", err)
+		}
+	}
+	for _, limit := range []struct {
+		key      string
+		negative bool
+	}{
+		{"limits.user_body", c.Limits.UserBody < 0},
+		{"limits.group_body", c.Limits.GroupBody < 0},
+		{"limits.filter", c.Limits.Filter < 0},
+		{"limits.filter_depth", c.Limits.FilterDepth < 0},
+		{"limits.page", c.Limits.Page < 0},
+		{"limits.query_rows", c.Limits.QueryRows < 0},
+		{"limits.query_time", c.Limits.QueryTime < 0},
+		{"limits.rate", c.Limits.Rate < 0},
+		{"limits.rate_burst", c.Limits.RateBurst < 0},
+		{"limits.auth_header", c.Limits.AuthHeader < 0},
+	} {
+		if limit.negative {
+			bad(limit.key, "cannot be negative")
+		}
+	}
+	if c.Limits.Rate > 0 && c.Limits.RateBurst == 0 {
+		bad("limits.rate_burst", "must be set with limits.rate: it is how many requests may come at once")
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "; "))
+}
+
+// DataFolder is the data folder with the default filled in.
+func (c Config) DataFolder() string {
+	if c.Data == "" {
+		return defaultData
+	}
+	return c.Data
+}
+
+func (c Config) addr() string {
+	if c.Addr == "" {
+		return defaultAddr
+	}
+	return c.Addr
+}
+
+// publicURL is the address that answers carry, without a slash at the end. A server that listens on all interfaces and was not told
+// its address has one that works on its own machine.
+func (c Config) publicURL(listening net.Addr) string {
+	if c.PublicURL != "" {
+		return strings.TrimRight(c.PublicURL, "/")
+	}
+	scheme := "http://"
+	if c.TLSCert != "" {
+		scheme = "https://"
+	}
+	if host, port, err := net.SplitHostPort(listening.String()); err == nil && allInterfaces(host) {
+		return scheme + "localhost:" + port
+	}
+	return scheme + listening.String()
+}
+
+// allInterfaces says whether a listener's host stands for all of the machine's addresses.
+func allInterfaces(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func (l Limits) scim() scim.Limits {
+	return scim.Limits{
+		UserBody: l.UserBody, GroupBody: l.GroupBody, Filter: l.Filter, Depth: l.FilterDepth, Page: l.Page, QueryRows: l.QueryRows,
+		QueryTime: l.QueryTime, Rate: l.Rate, RateBurst: l.RateBurst, AuthHeader: l.AuthHeader,
+	}
+}

@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"usher/cmd/internal/adminapi"
+	"usher/licensing"
+	"usher/scim/schema"
+	"usher/store/sqlite"
+)
+
+// Folder is an opened data folder: the store and what decides over it. No other process can open it meanwhile.
+type Folder struct {
+	registry  *schema.Registry
+	store     *sqlite.Store
+	directory *licensing.Directory
+	auth      *authenticator
+	admin     *adminapi.Handler
+}
+
+// OpenFolder opens the data folder and makes it if it does not exist.
+func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, error) {
+	// Only the one who runs the server may look inside: the folder has the hashes of tokens and the socket of the admin API.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder: %w", err)
+	}
+	registry, err := schema.NewRegistry()
+	if err != nil {
+		return nil, fmt.Errorf("schemas: %w", err)
+	}
+	s, err := sqlite.Open(ctx, dir, sqlite.Options{Indexes: registry.UserIndexes(), Logger: log})
+	if errors.Is(err, sqlite.ErrLocked) {
+		return nil, fmt.Errorf("the data folder %s is in use by another usher process: stop it, or choose another folder: %w", dir, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
+	}
+	f := &Folder{registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log)}
+	f.auth = newAuthenticator(s, time.Now)
+	f.admin = adminapi.NewHandler(adminapi.Config{Store: s, Directory: f.directory, Changed: f.auth.forget, Logger: log})
+	return f, nil
+}
+
+// Admin is the admin API of the folder.
+func (f *Folder) Admin() http.Handler { return f.admin }
+
+// Close closes the folder. Nothing may use it any more.
+func (f *Folder) Close() error { return f.store.Close() }
+
+// Socket is where the admin API of the server that runs on the folder listens.
+func Socket(dir string) string { return filepath.Join(dir, "usher.sock") }

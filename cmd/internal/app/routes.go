@@ -1,0 +1,43 @@
+package app
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// scimPath is where the SCIM endpoint is mounted.
+const scimPath = "/scim/v2"
+
+// routes gives each request to the room that it is for.
+//
+// SCIM is taken out before the mux: http.ServeMux answers a path with "//" by a redirect, and identity providers that join a base
+// address ending in "/" with "/Users" follow none.
+func routes(scim http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path, ok := below(scimPath, r.URL.Path); ok {
+			stripped := *r
+			stripped.URL = new(url.URL)
+			*stripped.URL = *r.URL
+			stripped.URL.Path, stripped.URL.RawPath = path, ""
+			scim.ServeHTTP(w, &stripped)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// below gives the part of a path that is below the one something is mounted at.
+func below(mount, path string) (string, bool) {
+	rest, ok := strings.CutPrefix("/"+strings.TrimLeft(path, "/"), mount)
+	if !ok || rest != "" && rest[0] != '/' {
+		return "", false
+	}
+	return rest, true
+}

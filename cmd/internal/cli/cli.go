@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses.
+const (
+	statusDone    = 0
+	statusRefused = 1
+	statusUsage   = 2
+)
+
+// commands is the whole command line.
+type commands struct {
+	Demo    demoCommand  `cmd:"" help:"Run a complete server with a company, and play a short sync of two identity providers against it."`
+	Serve   serveCommand `cmd:"" help:"Run the server."`
+	Company struct {
+		Create companyCreate `cmd:"" help:"Add a company."`
+		List   companyList   `cmd:"" help:"List the companies."`
+	} `cmd:"" help:"Companies."`
+	Token struct {
+		Create tokenCreate `cmd:"" help:"Make a token for an identity provider; the connection is made on first use."`
+		List   tokenList   `cmd:"" help:"List the tokens of a company."`
+		Revoke tokenRevoke `cmd:"" help:"End a token at once."`
+	} `cmd:"" help:"Tokens of identity providers."`
+	Rule struct {
+		Add    ruleAdd    `cmd:"" help:"Give a license to the members of a group."`
+		List   ruleList   `cmd:"" help:"List the license rules of a company, those that win first."`
+		Remove ruleRemove `cmd:"" help:"Take a license rule away."`
+	} `cmd:"" help:"Rules that give licenses to groups."`
+	License struct {
+		List  licenseList  `cmd:"" help:"Show the seats of a company."`
+		Seats licenseSeats `cmd:"" help:"Set how many seats of a license a company has."`
+	} `cmd:"" help:"Licenses and their seats."`
+}
+
+// environment is what a command works with.
+type environment struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// Main runs the command line and returns the exit status. It stops what runs when the context ends.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	status := -1
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("usher"),
+		kong.Description("A SCIM 2.0 identity-provisioning server that gives each account its license out of the company's seats."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(s int) { status = s }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintf(stderr, "usher: %v\n", err)
+		return statusRefused
+	}
+	command, err := parser.Parse(args)
+	if status >= 0 { // help was asked for and printed
+		return status
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "usher: %v; \"usher --help\" shows the commands\n", err)
+		return statusUsage
+	}
+	if err := command.Run(&environment{ctx: ctx, stdout: stdout, stderr: stderr}); err != nil {
+		fmt.Fprintf(stderr, "usher: %v\n", err)
+		return statusRefused
+	}
+	return statusDone
+}
