@@ -19,7 +19,7 @@ type companyCreate struct {
 	SeatPolicy  string         `help:"What becomes of a write that finds no seat: ${enum}." enum:"waiting,strict" default:"waiting"`
 	GuestPolicy string         `help:"Who is a guest: people with a webmail address, or with any unverified domain (${enum})." enum:"webmail,unverified" default:"webmail"`
 	Domain      []string       `help:"A verified domain; may be given several times."`
-	Admin       string         `help:"Login of a local super-admin, whom no identity provider can lock out." placeholder:"LOGIN"`
+	Admin       string         `help:"Login of a local super-admin, whom no identity provider can lock out; empty makes none." placeholder:"LOGIN" default:"admin"`
 }
 
 func (cmd *companyCreate) Run(env *environment) error {

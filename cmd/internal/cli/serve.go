@@ -44,7 +44,7 @@ func (cmd *serveCommand) welcome(env *environment, a *app.App, config app.Config
 	}
 	_, err = fmt.Fprintf(env.stdout, `There is no company yet. Make one, and a token for its identity provider, in another terminal:
 
-  usher company create acme --tier video-pro-plus --seats video-pro-plus=5 --domain acme.example --admin admin --data %[1]s
+  usher company create acme --tier video-pro-plus --seats video-pro-plus=5 --domain acme.example --data %[1]s
   usher token create --company acme --connection okta --assign-licenses --data %[1]s
 
 The identity provider then connects to %[2]s with that token.
