@@ -202,7 +202,7 @@ func timeSource(table, column string, co int64, leaf query.Leaf) (source, bool) 
 }
 
 // compare gives the condition that a column's value is as op says to a literal, with "AND" before it. Text is compared by its
-// bytes, as [query.Leaf.Matches] does. There is no LIKE, so nothing in a literal has a meaning.
+// bytes. There is no LIKE, so nothing in a literal has a meaning.
 func compare[V string | []byte](column string, op query.Op, literal V) (where string, args []any, ok bool) {
 	b := []byte(literal)
 	switch op {

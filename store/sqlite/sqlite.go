@@ -42,8 +42,8 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open opens the database usher.db in the folder dir and makes both if they do not exist. It takes the folder for this process:
-// ErrLocked if another has it. Older databases are brought up to date and indexes that were added rebuilt, which takes about a
-// minute for a million accounts; the context is looked at meanwhile. A database of a newer usher is refused.
+// ErrLocked if another has it. Older databases are brought up to date, and indexes that were added are built from all documents,
+// which the context can interrupt; the next Open begins that anew. A database of a newer usher is refused.
 func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -239,6 +238,6 @@ func (w *writer) stop(cause error) {
 	w.onStop()
 	close(w.failed)
 	if _, err := w.conn.exec("ROLLBACK"); err != nil {
-		w.log.Debug("rollback after a failed commit", "error", errors.Unwrap(err)) // usually done by the engine already
+		w.log.Debug("rollback after the failure", "error", err) // mostly because the engine has done so already
 	}
 }

@@ -278,3 +278,32 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestWriter_Log: an operation that fails after it wrote to the log leaves no gap there, alone or together with others.
+func TestWriter_Log(t *testing.T) {
+	s := openInternal(t, t.TempDir(), Options{})
+	co := newCompany(t, s)
+	refused := errors.New("refused")
+	logs := func(then error) *op {
+		return &op{ctx: t.Context(), run: func(tx *tx) error {
+			if err := tx.log(1, []store.Event{{Action: "x"}}); err != nil {
+				return err
+			}
+			return then
+		}}
+	}
+	s.writer.doAll([]*op{logs(nil), logs(refused), logs(nil)})
+	s.writer.doAll([]*op{logs(refused)})
+	s.writer.doAll([]*op{logs(nil)})
+	events, err := s.ListEvents(t.Context(), co, 0, 10)
+	if err != nil || len(events) != 3 {
+		t.Fatalf("%d events, want 3 (%v)", len(events), err)
+	}
+	var before [32]byte
+	for i, e := range events {
+		if e.Seq != int64(i+1) || e.Hash != e.Chain(before) {
+			t.Errorf("event %d has number %d or is not chained", i+1, e.Seq)
+		}
+		before = e.Hash
+	}
+}

@@ -47,7 +47,7 @@ type Map struct {
 	sweeps      *records[store.Sweep]
 	log         *records[logRow]
 
-	// interrupt, when not nil, is called before each step that writes a record. Tests die there.
+	// interrupt, when not nil, is called before each step that writes a record. Tests die there, or let others in between.
 	interrupt func()
 }
 

@@ -3,8 +3,10 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,20 @@ import (
 
 func TestMap(t *testing.T) {
 	Run(t, func(_ *testing.T, indexes []query.Index) store.Store { return NewMap(indexes) })
+}
+
+// TestMap_Interleaved lets others come in between the steps of every operation, as they do on a server; by themselves the steps
+// follow one another too closely.
+func TestMap_Interleaved(t *testing.T) {
+	Run(t, func(_ *testing.T, indexes []query.Index) store.Store {
+		m := NewMap(indexes)
+		m.interrupt = func() {
+			for range rand.IntN(3) {
+				runtime.Gosched()
+			}
+		}
+		return m
+	})
 }
 
 // fault is an engine with one thing wrong, and the sub-test that must find it.

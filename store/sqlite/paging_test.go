@@ -1,0 +1,139 @@
+package sqlite_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"usher/store"
+	"usher/store/query"
+)
+
+// TestPaging_Walk: a client that walks through a list by offsets sees every account that is there throughout once, and none twice,
+// while accounts before, at and behind its place come and go.
+func TestPaging_Walk(t *testing.T) {
+	for name, filter := range map[string]query.Node{
+		"all":         nil,
+		"exact":       query.Leaf{Path: "active", Op: query.Equal, Type: query.Boolean, Value: "0"},
+		"judged":      query.Leaf{Path: "title", Op: query.Present, Type: query.String, Fold: true},
+		"partly":      query.And{query.Leaf{Path: "active", Op: query.Equal, Type: query.Boolean, Value: "0"}, query.Leaf{Path: "title", Op: query.Present, Type: query.String, Fold: true}},
+		"out of line": query.Leaf{Path: "displayName", Op: query.StartsWith, Type: query.String, Fold: true, Value: "person"},
+	} {
+		for _, by := range []string{"offset", "after"} {
+			t.Run(name+" by "+by, func(t *testing.T) { walk(t, filter, by == "after") })
+		}
+	}
+}
+
+func walk(t *testing.T, filter query.Node, byAfter bool) {
+	s := open(t, t.TempDir(), indexes())
+	co := company(t, s, "acme", 1)
+	r := rand.New(rand.NewPCG(1, 2))
+	there := make(map[string]store.Account) // throughout
+	var created int
+	create := func(n int) (made []store.Account) {
+		for range n {
+			a, err := s.WriteAccount(t.Context(), store.AccountWrite{After: account(co, created*10)}) // all of them inactive
+			if err != nil {
+				t.Fatal(err)
+			}
+			created++
+			made = append(made, a)
+		}
+		return made
+	}
+	for _, a := range create(60) {
+		there[a.ID] = a
+	}
+	remove := func(id string) {
+		a, ok := there[id]
+		if !ok {
+			return
+		}
+		if err := s.DeleteAccount(t.Context(), store.AccountDelete{Before: a}); err != nil {
+			t.Fatal(err)
+		}
+		delete(there, id)
+	}
+	seen := make(map[string]int)
+	q := store.Query{Filter: filter, Limit: 7}
+	for {
+		page, err := s.ListAccounts(t.Context(), co, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range page.Accounts {
+			seen[a.ID]++
+		}
+		n := len(page.Accounts)
+		if n < q.Limit {
+			break
+		}
+		last := page.Accounts[n-1].ID
+		if byAfter {
+			q.After = last
+		} else {
+			q.Offset += n
+		}
+		remove(page.Accounts[0].ID)
+		if r.IntN(2) == 0 {
+			remove(last)
+		}
+		for id := range there {
+			remove(id)
+			break
+		}
+		create(r.IntN(4))
+	}
+	for id := range there {
+		if seen[id] != 1 {
+			t.Errorf("account %s was there throughout and seen %d times", id, seen[id])
+		}
+	}
+	for id, n := range seen {
+		if n > 1 {
+			t.Errorf("account %s was seen %d times", id, n)
+		}
+	}
+}
+
+// TestPaging_Replaced: an account made after the last one was deleted is behind it, not in its place.
+func TestPaging_Replaced(t *testing.T) {
+	s := open(t, t.TempDir(), nil)
+	co := company(t, s, "acme", 1)
+	stored := fill(t, s, co, 3)
+	page, err := s.ListAccounts(t.Context(), co, store.Query{Limit: 3})
+	if err != nil || len(page.Accounts) != 3 {
+		t.Fatal(page, err)
+	}
+	if err := s.DeleteAccount(t.Context(), store.AccountDelete{Before: stored[2]}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.WriteAccount(t.Context(), store.AccountWrite{After: account(co, 9)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]store.Query{"after": {After: stored[2].ID, Limit: 3}, "offset": {Offset: 3, Limit: 3}} {
+		page, err := s.ListAccounts(t.Context(), co, q)
+		if err != nil || len(page.Accounts) != 1 || page.Accounts[0].ID != made.ID {
+			t.Errorf("%s: %d accounts (%v), want the new one", name, len(page.Accounts), err)
+		}
+	}
+}
+
+// TestPaging_Depth: the pages of a walk cost the same at its end as at its beginning, and a jump counts what it steps over.
+func TestPaging_Depth(t *testing.T) {
+	const n = 3000
+	s := open(t, t.TempDir(), indexes())
+	co := company(t, s, "acme", 1)
+	fill(t, s, co, n)
+	for offset := 0; offset < n; offset += 100 {
+		page, err := s.ListAccounts(t.Context(), co, store.Query{Offset: offset, Limit: 100, Total: true})
+		if err != nil || page.Total != n || page.RowsRead != 100 {
+			t.Fatalf("offset %d: total %d, %d rows read, %v", offset, page.Total, page.RowsRead, err)
+		}
+	}
+	page, err := s.ListAccounts(t.Context(), co, store.Query{Offset: 2950, Limit: 10})
+	if err != nil || page.RowsRead != 2960 || page.Accounts[0].UserName != "person2950@example.com" {
+		t.Errorf("a jump read %d rows, %v", page.RowsRead, err)
+	}
+}
