@@ -29,8 +29,8 @@ type accountWrite struct {
 	stored store.Account // the result
 }
 
-func (s *Store) prepareWrite(ctx context.Context, w store.AccountWrite) (*accountWrite, error) {
-	co, err := s.mustNumberOf(ctx, w.After.Company)
+func (s *Store) prepareWrite(w store.AccountWrite) (*accountWrite, error) {
+	co, err := s.mustNumberOf(w.After.Company)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Store) prepareOutcome(a store.Account, had []attr, events []store.Event
 
 // WriteAccount implements [store.Accounts].
 func (s *Store) WriteAccount(ctx context.Context, w store.AccountWrite) (store.Account, error) {
-	p, err := s.prepareWrite(ctx, w)
+	p, err := s.prepareWrite(w)
 	if err != nil {
 		return store.Account{}, err
 	}
@@ -86,7 +86,7 @@ func (s *Store) WriteAccounts(ctx context.Context, ws []store.AccountWrite) []st
 	var ops []*op
 	var index []int // of the write that an operation is for
 	for i, w := range ws {
-		if writes[i], results[i].Err = s.prepareWrite(ctx, w); results[i].Err == nil {
+		if writes[i], results[i].Err = s.prepareWrite(w); results[i].Err == nil {
 			ops, index = append(ops, &op{ctx: ctx, run: writes[i].run}), append(index, i)
 		}
 	}

@@ -2,72 +2,99 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"usher/store"
 )
 
-// companies knows the small numbers of the companies. A company is never removed, so what was learnt once stays true.
+// companies is what every request asks for, kept in memory: the companies, their numbers and their domains. This process alone
+// writes the database, so that what is here is what is stored.
 type companies struct {
 	mu     sync.RWMutex
-	number map[string]int64
-	id     map[int64]string
+	order  []*company
+	id     map[string]*company
+	name   map[string]*company
+	number map[int64]*company
+	domain map[string]*company
 }
 
-func (n *companies) learn(id string, co int64) {
+type company struct {
+	store.Company
+	co int64
+}
+
+// add takes in a company that is stored.
+func (n *companies) add(c *company) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.number == nil {
-		n.number, n.id = make(map[string]int64), make(map[int64]string)
+	if n.id == nil {
+		n.id, n.name, n.number, n.domain = map[string]*company{}, map[string]*company{}, map[int64]*company{}, map[string]*company{}
 	}
-	n.number[id], n.id[co] = co, id
+	n.order = append(n.order, c)
+	n.id[c.ID], n.name[c.Name], n.number[c.co] = c, c, c
+	for _, d := range c.Domains {
+		n.domain[d] = c
+	}
 }
 
 // numberOf gives the number of a company; 0, under which nothing is stored, for one that does not exist.
-func (s *Store) numberOf(c *conn, id string) (int64, error) {
-	s.companies.mu.RLock()
-	co, ok := s.companies.number[id]
-	s.companies.mu.RUnlock()
-	if ok {
-		return co, nil
+func (n *companies) numberOf(id string) int64 {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if c := n.id[id]; c != nil {
+		return c.co
 	}
-	co, err := c.integer("SELECT co FROM companies WHERE id = ?", id)
-	if err == nil && co != 0 {
-		s.companies.learn(id, co)
-	}
-	return co, err
+	return 0
 }
 
 // idOf gives the id of the company with the number.
-func (s *Store) idOf(c *conn, co int64) (string, error) {
-	s.companies.mu.RLock()
-	id, ok := s.companies.id[co]
-	s.companies.mu.RUnlock()
-	if ok {
-		return id, nil
+func (n *companies) idOf(co int64) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if c := n.number[co]; c != nil {
+		return c.ID
 	}
-	found, err := c.one(func(r *rows) { id = r.text(0) }, "SELECT id FROM companies WHERE co = ?", co)
-	if found {
-		s.companies.learn(id, co)
+	return ""
+}
+
+// copied gives a company to a caller, who may do with it as they please.
+func (c *company) copied() store.Company {
+	out := c.Company
+	out.Domains = slices.Clone(out.Domains)
+	return out
+}
+
+// load reads all companies.
+func (n *companies) load(c *conn) error {
+	r := c.query("SELECT " + companyColumns + " FROM companies ORDER BY co")
+	defer r.close()
+	for r.next() {
+		found := &company{co: r.int(0), Company: store.Company{
+			ID: r.text(1), Version: r.int(2), Name: r.text(3), Display: r.text(4), Tier: r.text(5), Epoch: r.int(6),
+			SeatPolicy: r.text(7), HoldFor: time.Duration(r.int(8)), GuestPolicy: r.text(9), Created: r.time(10),
+		}}
+		d := c.query("SELECT domain FROM domains WHERE co = ? ORDER BY place", found.co)
+		for d.next() {
+			found.Domains = append(found.Domains, d.text(0))
+		}
+		if d.err != nil {
+			return d.err
+		}
+		n.add(found)
 	}
-	return id, err
+	return r.err
 }
 
 // readCompany is read for what belongs to one company.
 func (s *Store) readCompany(ctx context.Context, company string, f func(c *conn, co int64) error) error {
-	return s.read(ctx, func(c *conn) error {
-		co, err := s.numberOf(c, company)
-		if err != nil {
-			return err
-		}
-		return f(c, co)
-	})
+	return s.read(ctx, func(c *conn) error { return f(c, s.companies.numberOf(company)) })
 }
 
 // writeCompany is write for what belongs to one company: ErrNotFound when it does not exist.
 func (s *Store) writeCompany(ctx context.Context, company string, f func(t *tx, co int64) error) error {
-	co, err := s.mustNumberOf(ctx, company)
+	co, err := s.mustNumberOf(company)
 	if err != nil {
 		return err
 	}
@@ -75,21 +102,12 @@ func (s *Store) writeCompany(ctx context.Context, company string, f func(t *tx, 
 }
 
 // mustNumberOf gives the number of a company: ErrNotFound when it does not exist.
-func (s *Store) mustNumberOf(ctx context.Context, company string) (co int64, err error) {
-	s.companies.mu.RLock()
-	co, ok := s.companies.number[company]
-	s.companies.mu.RUnlock()
-	if ok {
-		return co, nil
+func (s *Store) mustNumberOf(company string) (int64, error) {
+	co := s.companies.numberOf(company)
+	if co == 0 {
+		return 0, store.ErrNotFound
 	}
-	err = s.readCompany(ctx, company, func(_ *conn, n int64) error {
-		co = n
-		return nil
-	})
-	if err == nil && co == 0 {
-		err = store.ErrNotFound
-	}
-	return co, err
+	return co, nil
 }
 
 // CreateCompany implements [store.Companies].
@@ -99,8 +117,11 @@ func (s *Store) CreateCompany(ctx context.Context, c store.Company, pools []stor
 	if err != nil {
 		return store.Company{}, err
 	}
+	created := &company{Company: c}
+	created.Company = created.copied()
 	err = s.write(ctx, func(t *tx) error {
 		co, err := t.insertCompany(c)
+		created.co = co
 		if err != nil {
 			return err
 		}
@@ -120,6 +141,7 @@ func (s *Store) CreateCompany(ctx context.Context, c store.Company, pools []stor
 	if err != nil {
 		return store.Company{}, err
 	}
+	s.companies.add(created)
 	return c, nil
 }
 
@@ -158,61 +180,46 @@ const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, ho
 
 // Company implements [store.Companies].
 func (s *Store) Company(ctx context.Context, id string) (store.Company, error) {
-	return s.oneCompany(ctx, "SELECT "+companyColumns+" FROM companies WHERE id = ?", id)
+	return s.knownCompany(ctx, func(n *companies) *company { return n.id[id] })
 }
 
 // CompanyByName implements [store.Companies].
 func (s *Store) CompanyByName(ctx context.Context, name string) (store.Company, error) {
-	return s.oneCompany(ctx, "SELECT "+companyColumns+" FROM companies WHERE name = ?", name)
+	return s.knownCompany(ctx, func(n *companies) *company { return n.name[name] })
 }
 
-func (s *Store) oneCompany(ctx context.Context, text string, key string) (store.Company, error) {
-	all, err := s.selectCompanies(ctx, text, key)
-	if err != nil {
+// DomainOwner implements [store.Companies].
+func (s *Store) DomainOwner(ctx context.Context, domain string) (string, error) {
+	owner, err := s.knownCompany(ctx, func(n *companies) *company { return n.domain[domain] })
+	return owner.ID, err
+}
+
+// knownCompany gives the company that find finds: ErrNotFound.
+func (s *Store) knownCompany(ctx context.Context, find func(*companies) *company) (store.Company, error) {
+	if err := s.readers.check(ctx); err != nil {
 		return store.Company{}, err
 	}
-	if len(all) == 0 {
+	s.companies.mu.RLock()
+	defer s.companies.mu.RUnlock()
+	c := find(&s.companies)
+	if c == nil {
 		return store.Company{}, store.ErrNotFound
 	}
-	return all[0], nil
+	return c.copied(), nil
 }
 
 // ListCompanies implements [store.Companies].
 func (s *Store) ListCompanies(ctx context.Context) ([]store.Company, error) {
-	return s.selectCompanies(ctx, "SELECT "+companyColumns+" FROM companies ORDER BY co")
-}
-
-func (s *Store) selectCompanies(ctx context.Context, text string, args ...any) ([]store.Company, error) {
+	if err := s.readers.check(ctx); err != nil {
+		return nil, err
+	}
+	s.companies.mu.RLock()
+	defer s.companies.mu.RUnlock()
 	var all []store.Company
-	err := s.snapshot(ctx, func(c *conn) error {
-		r := c.query(text, args...)
-		defer r.close()
-		for r.next() {
-			company := store.Company{
-				ID: r.text(1), Version: r.int(2), Name: r.text(3), Display: r.text(4), Tier: r.text(5), Epoch: r.int(6),
-				SeatPolicy: r.text(7), HoldFor: time.Duration(r.int(8)), GuestPolicy: r.text(9), Created: r.time(10),
-			}
-			d := c.query("SELECT domain FROM domains WHERE co = ? ORDER BY place", r.int(0))
-			for d.next() {
-				company.Domains = append(company.Domains, d.text(0))
-			}
-			if d.err != nil {
-				return d.err
-			}
-			all = append(all, company)
-		}
-		return r.err
-	})
-	return all, err
-}
-
-// DomainOwner implements [store.Companies].
-func (s *Store) DomainOwner(ctx context.Context, domain string) (id string, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		found, err := c.one(func(r *rows) { id = r.text(0) }, "SELECT id FROM companies WHERE co = (SELECT co FROM domains WHERE domain = ?)", domain)
-		return orNotFound(found, err)
-	})
-	return id, err
+	for _, c := range s.companies.order {
+		all = append(all, c.copied())
+	}
+	return all, nil
 }
 
 // orNotFound is the error of a look-up.

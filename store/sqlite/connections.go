@@ -97,16 +97,12 @@ func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.C
 	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created FROM connections WHERE "+where+" ORDER BY pk", args...)
 	defer r.close()
 	for r.next() {
-		company, err := s.idOf(c, r.int(1))
-		if err != nil {
-			return nil, err
-		}
 		quirks, err := decodeList[string](r.text(5))
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, store.Connection{
-			ID: r.text(0), Company: company, Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6),
+			ID: r.text(0), Company: s.companies.idOf(r.int(1)), Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6),
 		})
 	}
 	return all, r.err
@@ -153,16 +149,12 @@ func (s *Store) selectTokens(c *conn, where string, args ...any) ([]store.Token,
 	r := c.query("SELECT hash, id, co, conn, scopes, granted_by, created, expires FROM tokens WHERE "+where+" ORDER BY pk", args...)
 	defer r.close()
 	for r.next() {
-		company, err := s.idOf(c, r.int(2))
-		if err != nil {
-			return nil, err
-		}
 		scopes, err := decodeList[string](r.text(4))
 		if err != nil {
 			return nil, err
 		}
 		t := store.Token{
-			ID: r.text(1), Company: company, Connection: r.text(3), Scopes: scopes, GrantedBy: r.text(5), Created: r.time(6), Expires: r.time(7),
+			ID: r.text(1), Company: s.companies.idOf(r.int(2)), Connection: r.text(3), Scopes: scopes, GrantedBy: r.text(5), Created: r.time(6), Expires: r.time(7),
 		}
 		copy(t.Hash[:], r.blob(0))
 		all = append(all, t)

@@ -29,13 +29,8 @@ func newReaders(dsn string, size int) *readers {
 
 // take gives a connection, which must be put back: ErrClosed, or the context's error.
 func (r *readers) take(ctx context.Context) (*conn, error) {
-	if err := ctx.Err(); err != nil {
+	if err := r.check(ctx); err != nil {
 		return nil, err
-	}
-	select {
-	case <-r.closed:
-		return nil, store.ErrClosed
-	default:
 	}
 	select {
 	case <-r.free:
@@ -61,6 +56,16 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 		r.free <- struct{}{}
 	}
 	return c, err
+}
+
+// check says whether anything may be read: ErrClosed, or the context's error.
+func (r *readers) check(ctx context.Context) error {
+	select {
+	case <-r.closed:
+		return store.ErrClosed
+	default:
+		return ctx.Err()
+	}
 }
 
 func (r *readers) put(c *conn) {

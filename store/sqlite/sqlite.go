@@ -86,6 +86,9 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 		s.index, err = openDictionary(ctx, c, opts.Indexes, opts.Logger)
 	}
 	if err == nil {
+		err = s.companies.load(c)
+	}
+	if err == nil {
 		s.readers = newReaders(dsn(path, "query_only(ON)", "cache_size(-8192)"), 2*runtime.GOMAXPROCS(0))
 		s.writer, err = newWriter(c, opts.QueueSize, s.readers.stop, opts.Logger)
 	}

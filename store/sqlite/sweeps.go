@@ -27,12 +27,8 @@ func (s *Store) ListSweeps(ctx context.Context) ([]store.Sweep, error) {
 		r := c.query("SELECT id, co, cause, cursor, actor_kind, actor_id, door, request, created, holder, until FROM sweeps ORDER BY created, pk")
 		defer r.close()
 		for r.next() {
-			company, err := s.idOf(c, r.int(1))
-			if err != nil {
-				return err
-			}
 			sweeps = append(sweeps, store.Sweep{
-				ID: r.text(0), Company: company, Cause: r.text(2), Cursor: r.text(3), Actor: store.Actor{Kind: r.text(4), ID: r.text(5)},
+				ID: r.text(0), Company: s.companies.idOf(r.int(1)), Cause: r.text(2), Cursor: r.text(3), Actor: store.Actor{Kind: r.text(4), ID: r.text(5)},
 				Door: r.text(6), Request: r.text(7), Created: r.time(8), Holder: r.text(9), Until: r.time(10),
 			})
 		}

@@ -161,7 +161,7 @@ func TestWriter_Queue(t *testing.T) {
 		return j
 	}
 	write := func(name string) func(*tx) error {
-		w, err := s.prepareWrite(t.Context(), store.AccountWrite{After: store.Account{ID: name, Company: co, UserName: name}})
+		w, err := s.prepareWrite(store.AccountWrite{After: store.Account{ID: name, Company: co, UserName: name}})
 		if err != nil {
 			t.Fatal(err)
 		}

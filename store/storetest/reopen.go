@@ -11,6 +11,7 @@ import (
 )
 
 // RunReopen checks that an engine which keeps its data in a folder has all of it again after Close, and goes on where it was.
+// open opens the store of the folder, which is empty the first time; the suite closes it.
 func RunReopen(t *testing.T, open func(t *testing.T, dir string, indexes []query.Index) store.Store) {
 	dir := t.TempDir()
 	f := newFixture(t, open(t, dir, indexes()))

@@ -9,13 +9,8 @@ import (
 	"usher/store/query"
 )
 
-// Open opens an empty store that keeps the indexes over the documents of accounts. The suite closes it.
-type Open func(t *testing.T, indexes []query.Index) store.Store
-
-// OpenDir opens the store of a folder, which is empty the first time. The suite closes it.
-type OpenDir func(t *testing.T, dir string, indexes []query.Index) store.Store
-
-// Run checks the contract of package store on the engine that open opens, each sub-test on a store of its own.
+// Run checks the contract of package store, each sub-test on a store of its own. open gives an empty store that keeps the indexes
+// over the documents of accounts; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Store) {
 	for _, test := range []struct {
 		name string
@@ -34,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"User names under concurrency", testUserNameStorm},
 		{"Rename under concurrency", testRenameStorm},
 		{"Compare-and-set storm", testVersionStorm},
+		{"Rival changes of an account", testRivalChanges},
+		{"Rival creations with a seat", testRivalCreations},
 		{"Tombstones", testTombstones},
 		{"Adoption", testAdoption},
 
@@ -58,6 +55,8 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Members of deleted accounts", testMembersDeleted},
 		{"Members paged", testMembersPaged},
 		{"Members under concurrency", testMemberStorm},
+		{"Rival changes of a group", testRivalGroupChanges},
+		{"Members deleted while added", testDeletedWhileAdded},
 		{"Groups of accounts", testMemberships},
 
 		{"Filters on accounts", testAccountFilters},
