@@ -143,11 +143,13 @@ type Tombstone struct {
 // Query asks for a page of a list, in creation order.
 type Query struct {
 	Filter query.Node // nil: all
-	After  string     // id of the record after which the page begins; empty: from the start
-	Offset int        // records to skip (after After)
-	Limit  int        // records on the page at most; 0 gives only the total
-	Total  bool       // whether to count all matches
-	Budget int        // rows that may be read before ErrTooMany; 0: no limit
+	// After is the id of the record after which the page begins; empty: from the start. It names a place, so the record may have
+	// been deleted since it was listed.
+	After  string
+	Offset int  // records to skip (after After)
+	Limit  int  // records on the page at most; 0 gives only the total
+	Total  bool // whether to count all matches
+	Budget int  // rows that may be read before ErrTooMany; 0: no limit
 }
 
 // AccountPage is one page of accounts.

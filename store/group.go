@@ -46,7 +46,7 @@ type GroupChange struct {
 	Company   string
 	ID        string
 	IfVersion int64 // ErrVersion unless the group is at this version; 0: any. Needed when Group is given
-	// Group, when not nil, holds the new Name, Display, ExternalID and Doc.
+	// Group, when not nil, holds the new Name, Display, ExternalID and Doc. Values equal to those stored are no change.
 	Group    *Group
 	Members  MemberChange
 	Modified time.Time
