@@ -566,3 +566,24 @@ func TestHandler_largeGroup(t *testing.T) {
 		t.Errorf("after PUT: %s", a.raw)
 	}
 }
+
+func TestHandler_rawPlus(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	d.user("ada+test@acme.example", "")
+	d.user("eve x@acme.example", "")
+	for _, tt := range []struct {
+		token, query string
+		want         float64
+	}{
+		{"okta", `userName+eq+%22ada%2Btest@acme.example%22`, 1},
+		{"okta", `userName%20eq%20%22ada+test@acme.example%22`, 1}, // a raw plus that means itself
+		{"okta", `userName+eq+%22eve+x@acme.example%22`, 1},        // and one that is a blank
+		{"strict", `userName+eq+%22eve+x@acme.example%22`, 1},
+		{"strict", `userName%20eq%20%22ada+test@acme.example%22`, 0},
+	} {
+		d.token = tt.token
+		if got := d.want(200, "GET", "/Users?filter="+tt.query, "").get("totalResults"); got != tt.want {
+			t.Errorf("%s: %s finds %v, want %v", tt.token, tt.query, got, tt.want)
+		}
+	}
+}

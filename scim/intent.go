@@ -108,14 +108,3 @@ func (x *exchange) parseLicense(attribute, name string, must bool) ([]licensing.
 	x.quirks.note(unknownLicense)
 	return nil, nil
 }
-
-// note counts something that was let pass without being a tolerance that could be switched off.
-func (q *quirks) note(name string) {
-	if q.applied == nil {
-		q.applied = make(map[string]int)
-	}
-	q.applied[name]++
-}
-
-// QuirkNames lists the names of all vendor quirks: what a connection can switch off.
-func QuirkNames() []string { return quirkNames() }

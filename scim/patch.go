@@ -146,7 +146,7 @@ func (p *patcher) apply(op operation) error {
 		case !ok:
 			return badRequest(invalidValue, "Without a path the value must be an object of attributes.")
 		}
-		return p.merge(op.Op, object)
+		return p.merge(op.Op, "", object)
 	}
 	target, known, err := p.path(op.Path)
 	if err != nil || !known {
@@ -155,10 +155,10 @@ func (p *patcher) apply(op operation) error {
 	return p.assign(op.Op, target, op.Value, false)
 }
 
-// merge writes each of the attributes of an object.
-func (p *patcher) merge(verb string, object map[string]any) error {
+// merge writes each of the attributes of an object; prefix goes before their names: that of the extension they belong to, or nothing.
+func (p *patcher) merge(verb, prefix string, object map[string]any) error {
 	for _, key := range sortedKeys(object) {
-		target, known, err := p.key("", key)
+		target, known, err := p.key(prefix, key)
 		if err != nil {
 			return err
 		}
@@ -187,19 +187,7 @@ func (p *patcher) mergeExtension(verb string, extension *schema.Schema, value an
 	case !ok:
 		return badRequest(invalidValue, "%s must be an object.", extension.URN)
 	}
-	for _, key := range sortedKeys(object) {
-		target, known, err := p.key(extension.URN+":", key)
-		if err != nil {
-			return err
-		}
-		if !known {
-			continue
-		}
-		if err := p.assign(verb, target, object[key], true); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.merge(verb, extension.URN+":", object)
 }
 
 // assign does one operation on one target. within says that the target was named in an object of attributes, not by a path.

@@ -140,7 +140,7 @@ func TestApplyPatch(t *testing.T) {
 		{"core URN in a path", `[{"op":"replace","path":"` + schema.UserURN + `:title","value":"Lead"},{"op":"replace","path":"URN:ietf:params:scim:schemas:core:2.0:User:name.givenName","value":"A"}]`, adaIs("Analyst", "Lead", `"Ada"`, `"A"`)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := patched(t, rt, ada, test.ops, quirkNames()...)
+			got, err := patched(t, rt, ada, test.ops, QuirkNames()...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +262,7 @@ func TestParsePatch_Envelope(t *testing.T) {
 		`{"SCHEMAS":["URN:ietf:params:scim:api:messages:2.0:patchop"],"OPERATIONS":[{"OP":"add","PATH":"title","VALUE":"x"}]}`,
 		`{"schemas":["` + patchURN + `"],"operations":[{"op":"add","path":"title","value":"x","name":"addTitle"}]}`,
 	} {
-		ops, err := parsePatch(object(t, body), newQuirks(quirkNames()))
+		ops, err := parsePatch(object(t, body), newQuirks(QuirkNames()))
 		if err != nil {
 			t.Fatal(err)
 		}

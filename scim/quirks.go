@@ -25,11 +25,16 @@ func (q *quirks) Allow(name string) bool {
 	if slices.Contains(q.off, name) {
 		return false
 	}
+	q.note(name)
+	return true
+}
+
+// note counts what was let pass; by itself it is for what cannot be switched off.
+func (q *quirks) note(name string) {
 	if q.applied == nil {
 		q.applied = make(map[string]int)
 	}
 	q.applied[name]++
-	return true
 }
 
 // Applied gives how often each quirk was needed.
@@ -47,8 +52,8 @@ func quirkTable() []quirkInfo {
 	return slices.Concat(entraQuirks(), oktaQuirks(), otherQuirks(), filterQuirks())
 }
 
-// quirkNames lists the names of all quirks.
-func quirkNames() []string {
+// QuirkNames lists the names of all vendor quirks: what a connection can switch off.
+func QuirkNames() []string {
 	var names []string
 	for _, info := range quirkTable() {
 		names = append(names, info.Name)
@@ -56,12 +61,13 @@ func quirkNames() []string {
 	return names
 }
 
-// filterQuirks are those that the filter package asks for.
+// filterQuirks are those about filters; most of them the filter package asks for.
 func filterQuirks() []quirkInfo {
 	return []quirkInfo{
 		{filter.QuirkUnquotedLiteral, "authentik", `A bare word in a filter is a string: userName eq ada.`},
 		{filter.QuirkValuePathTail, "Entra", `A filter may compare a sub-attribute of selected values: emails[type eq "work"].value eq "x".`},
 		{filter.QuirkQuotedBoolean, "Entra", `A boolean may be quoted in a filter or path: roles[primary eq "True"].`},
+		{quirkPlusInLiteral, "authentik", `A plus sign in a literal of a filter means itself, although a query encodes a blank so.`},
 		{filter.QuirkExtensionAtTop, "Entra", `A filter may name the attributes of an extension without its URN: manager eq "x".`},
 	}
 }

@@ -132,7 +132,8 @@ func TestQuirks(t *testing.T) {
 		}
 		return got
 	}
-	tested := []string{filter.QuirkUnquotedLiteral, filter.QuirkValuePathTail, filter.QuirkExtensionAtTop} // of filters only: tested there
+	// Those of filters only are tested there, the one of queries by TestHandler_rawPlus.
+	tested := []string{filter.QuirkUnquotedLiteral, filter.QuirkValuePathTail, filter.QuirkExtensionAtTop, quirkPlusInLiteral}
 	for _, test := range tests {
 		tested = append(tested, test.quirk)
 		t.Run(test.quirk, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestQuirks(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range quirkNames() {
+	for _, name := range QuirkNames() {
 		if !slices.Contains(tested, name) {
 			t.Errorf("%s is not tested", name)
 		}
@@ -215,7 +216,7 @@ func TestQuirks_Standard(t *testing.T) {
 }
 
 func TestQuirkTable(t *testing.T) {
-	names := quirkNames()
+	names := QuirkNames()
 	slices.Sort(names)
 	if len(slices.Compact(names)) != len(quirkTable()) {
 		t.Error("two quirks have one name")

@@ -21,7 +21,7 @@ func normalise(rt *schema.ResourceType, in map[string]any, q *quirks) (Resource,
 	}
 	// A body is what a replace without a path would be on a resource that has nothing yet.
 	p := patcher{rt: rt, q: q, resource: Resource{}, body: true}
-	if err := p.merge(opReplace, in); err != nil {
+	if err := p.merge(opReplace, "", in); err != nil {
 		return nil, err
 	}
 	return p.resource, nil
