@@ -34,6 +34,7 @@ type Draft struct {
 	Display    string
 	Active     bool
 	Email      string // the work address, by which guests are told from coworkers; may be empty
+	Moved      bool   // in an update: the address is another than before
 	Doc        []byte
 	Terms      []query.Term
 	// Intents are the carriers that this write touched. A carrier that is not named is left as it is.
@@ -46,11 +47,13 @@ type Intent struct {
 	Licenses []License // those named, in any order; empty when the carrier names none any more
 }
 
-// CreateAccount adds a person. If the user name is taken by an inactive account of the same connection and externalId, that
-// account is updated and activated instead.
+// CreateAccount adds a person.
 type CreateAccount struct {
 	Connection string // empty when made by hand
 	Draft      Draft
+	// Return makes the draft of a person who comes back: the user name is taken by an inactive account of the same connection and
+	// externalId, which is then replaced and activated. Nil: that is a conflict like any other.
+	Return func(before store.Account) (Draft, error)
 }
 
 // UpdateAccount changes a person. Edit makes the draft from the account as it stands; it may be called several times.

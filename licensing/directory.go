@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"sync"
 	"time"
@@ -48,7 +49,9 @@ type Directory struct {
 	holder  string // names this process in the leases of sweeps
 	webmail map[string]bool
 
-	sweeping sync.Map // company id -> *sync.Mutex: one sweep of a company runs at a time
+	turns sync.Map // what for -> *sync.Mutex; see turn
+	// writing keeps changes of one account in this process from planning on each other's leavings; an account's is found by its id.
+	writing [64]sync.Mutex
 }
 
 // NewDirectory makes the directory over a store. clock gives the time; nil means the system's.
@@ -59,6 +62,21 @@ func NewDirectory(s Store, clock func() time.Time, log *slog.Logger) *Directory 
 	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail()}
 }
 
+// turn waits until nobody else in this process does what is named and gives the function that ends the turn.
+func (d *Directory) turn(of string) (done func()) {
+	t, _ := d.turns.LoadOrStore(of, &sync.Mutex{})
+	mutex := t.(*sync.Mutex)
+	mutex.Lock()
+	return mutex.Unlock
+}
+
+// one is turn for changes of one account, of which there are too many for a name each.
+func (d *Directory) one(account string) (done func()) {
+	mutex := &d.writing[crc32.ChecksumIEEE([]byte(account))%uint32(len(d.writing))]
+	mutex.Lock()
+	return mutex.Unlock
+}
+
 // now is the time in the precision of the store.
 func (d *Directory) now() time.Time { return d.clock().UTC().Truncate(time.Millisecond) }
 
@@ -66,7 +84,8 @@ func (d *Directory) now() time.Time { return d.clock().UTC().Truncate(time.Milli
 // what the change asks for, and no seat is free while somebody waits for it.
 //
 // Errors: *Refusal when a rule says no; store.ErrNotFound, store.ErrVersion, *store.ConflictError, *store.UnknownMemberError; the
-// error of an Edit as it is. Nothing was changed then.
+// error of an Edit as it is. Nothing was changed then. An error of the store while following up on what was changed is logged, not
+// returned: the change stands, and Maintain finishes what is left.
 func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 	switch do := c.Do.(type) {
 	case CreateAccount:
@@ -113,14 +132,14 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 	if err := d.checkDomain(ctx, s.company, do.Draft.Email); err != nil {
 		return Result{}, err
 	}
-	fresh := store.Account{ID: store.NewID(), Company: c.Company, Connection: do.Connection, Created: s.now, Modified: s.now}
+	fresh := store.Account{Company: c.Company, Connection: do.Connection, Created: s.now, Modified: s.now}
 	fresh.Role, fresh.MemberType = RoleStandard, string(memberType(s.company, do.Draft.Email, d.webmail))
 	apply(&fresh, do.Draft, c, s.now)
-	adopt, err := d.adopt(ctx, &fresh)
-	if err != nil {
-		return Result{}, err
-	}
 	for range attempts {
+		adopt, err := d.adopt(ctx, &fresh)
+		if err != nil {
+			return Result{}, err
+		}
 		p, err := makePlan(s, nil, fresh)
 		if err != nil {
 			if d.taken(ctx, c, do) { // a conflict is a conflict, whatever the seats are
@@ -138,11 +157,12 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 			if err := d.makeRoom(ctx, c, p.waits); err != nil {
 				return Result{}, err
 			}
-			continue
-		case errors.As(err, &conflict):
+		case errors.As(err, &conflict) && conflict.Field == "UserName":
 			return d.takeUp(ctx, c, do, err)
+		case adopt != nil && (errors.Is(err, store.ErrVersion) || errors.As(err, &conflict)): // somebody else took the tombstone up
+		default:
+			return Result{}, err
 		}
-		return Result{}, err
 	}
 	return Result{}, store.ErrVersion
 }
@@ -161,7 +181,7 @@ func (d *Directory) takeUp(ctx context.Context, c Change, do CreateAccount, conf
 		return Result{}, conflict
 	}
 	returns := func(a store.Account) bool {
-		return !a.Active && do.Connection != "" && a.Connection == do.Connection && do.Draft.ExternalID != "" && a.ExternalID == do.Draft.ExternalID
+		return do.Return != nil && !a.Active && do.Connection != "" && a.Connection == do.Connection && do.Draft.ExternalID != "" && a.ExternalID == do.Draft.ExternalID
 	}
 	if !returns(was) {
 		return Result{}, conflict
@@ -170,27 +190,28 @@ func (d *Directory) takeUp(ctx context.Context, c Change, do CreateAccount, conf
 		if !returns(before) {
 			return Draft{}, conflict
 		}
-		draft := do.Draft
-		draft.Active = true
-		return draft, nil
+		return do.Return(before)
 	}})
 	r.Created = err == nil
 	return r, err
 }
 
-// adopt gives a new account the id and creation time of the tombstone that it takes over, if there is one.
+// adopt gives a new account its id: that of the tombstone which it takes over, if there is one, with the creation time and an epoch
+// that no session of old can have; else a fresh one.
 func (d *Directory) adopt(ctx context.Context, a *store.Account) (*store.Tombstone, error) {
+	a.ID, a.Epoch = store.NewID(), 0
+	a.Created = a.Modified
 	if a.Connection == "" || a.ExternalID == "" {
 		return nil, nil
 	}
-	t, err := d.store.NewestTombstone(ctx, a.Company, a.Connection, a.ExternalID, a.Created.Add(-tombstoneFor))
+	t, err := d.store.NewestTombstone(ctx, a.Company, a.Connection, a.ExternalID, a.Modified.Add(-tombstoneFor))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tombstone: %w", err)
 	}
-	a.ID, a.Created = t.ID, t.Created
+	a.ID, a.Created, a.Epoch = t.ID, t.Created, t.Epoch+1
 	return &t, nil
 }
 
@@ -217,55 +238,54 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 		return Result{}, err
 	}
 	for range attempts {
-		before, err := d.store.Account(ctx, c.Company, do.ID)
-		if err != nil {
-			return Result{}, err
-		}
-		if do.IfVersion != 0 && do.IfVersion != before.Version {
-			return Result{}, store.ErrVersion
-		}
-		draft, err := do.Edit(before)
-		if err != nil {
-			return Result{}, err
-		}
-		after := before
-		if after.Connection == "" {
-			after.Connection = do.Connection
-		}
-		apply(&after, draft, c, s.now)
-		p, err := makePlan(s, &before, after)
-		if err != nil {
-			return Result{}, err
-		}
-		if !p.changed {
-			return Result{Account: before}, nil
-		}
-		if err := d.checkMove(ctx, s.company, before, draft); err != nil {
-			return Result{}, err
-		}
-		stored, err := d.commit(ctx, s, p)
+		p, stored, err := d.updateOnce(ctx, s, do)
 		switch {
+		case err == nil && !p.changed:
+			return Result{Account: stored}, nil
 		case err == nil:
-			return Result{Account: stored, Changed: true}, nil
+			return Result{Account: d.follow(ctx, s, p, stored), Changed: true}, nil
 		case errors.Is(err, store.ErrNoSeat):
 			if err := d.makeRoom(ctx, c, p.waits); err != nil {
 				return Result{}, err
 			}
-			continue
-		case errors.Is(err, store.ErrVersion):
-			continue
+		case errors.Is(err, store.ErrVersion) && do.IfVersion == 0:
+		default:
+			return Result{}, err
 		}
-		return Result{}, err
 	}
 	return Result{}, store.ErrVersion
 }
 
-// checkMove refuses a person's move to an address in another company's domain. A person who has one already may stay.
-func (d *Directory) checkMove(ctx context.Context, c store.Company, before store.Account, draft Draft) error {
-	if before.UserName == draft.UserName && string(before.Doc) == string(draft.Doc) {
-		return nil
+// updateOnce plans an update on the account as it stands and writes it. Its error is that of the store, or why not.
+func (d *Directory) updateOnce(ctx context.Context, s situation, do UpdateAccount) (plan, store.Account, error) {
+	defer d.one(do.ID)()
+	before, err := d.store.Account(ctx, s.company.ID, do.ID)
+	if err != nil {
+		return plan{}, before, err
 	}
-	return d.checkDomain(ctx, c, draft.Email)
+	if do.IfVersion != 0 && do.IfVersion != before.Version {
+		return plan{}, before, store.ErrVersion
+	}
+	draft, err := do.Edit(before)
+	if err != nil {
+		return plan{}, before, err
+	}
+	if draft.Moved && draft.Active {
+		if err := d.checkDomain(ctx, s.company, draft.Email); err != nil {
+			return plan{}, before, err
+		}
+	}
+	after := before
+	if after.Connection == "" {
+		after.Connection = do.Connection
+	}
+	apply(&after, draft, s.change, s.now)
+	p, err := makePlan(s, &before, after)
+	if err != nil || !p.changed {
+		return p, before, err
+	}
+	stored, err := d.store.WriteAccount(ctx, p.write)
+	return p, stored, err
 }
 
 // apply writes a draft into an account.
@@ -292,7 +312,7 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		if before.Connection != "" && before.ExternalID != "" {
 			gone.Tombstone = &store.Tombstone{
 				Company: c.Company, Connection: before.Connection, ExternalID: before.ExternalID,
-				ID: before.ID, Created: before.Created, Deleted: s.now,
+				ID: before.ID, Created: before.Created, Deleted: s.now, Epoch: before.Epoch,
 			}
 		}
 		ended := store.Account{ID: before.ID, Decision: store.Decision{LicenseState: store.StateNone, Effective: string(VideoPro)}}
@@ -305,7 +325,8 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		err = d.store.DeleteAccount(ctx, gone)
 		switch {
 		case err == nil:
-			return Result{Account: before, Changed: true}, d.serve(ctx, c, License(before.Seat))
+			d.attend(ctx, c, License(before.Seat))
+			return Result{Account: before, Changed: true}, nil
 		case errors.Is(err, store.ErrVersion):
 			continue
 		}
@@ -314,20 +335,39 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 	return Result{}, store.ErrVersion
 }
 
-// commit writes a plan and serves the queues that it concerns. It returns the account as it stands after that.
+// commit writes a plan and follows it up.
 func (d *Directory) commit(ctx context.Context, s situation, p plan) (store.Account, error) {
 	stored, err := d.store.WriteAccount(ctx, p.write)
 	if err != nil {
 		return store.Account{}, err
 	}
-	if err := d.serve(ctx, s.change, p.frees...); err != nil {
-		return store.Account{}, err
+	return d.follow(ctx, s, p, stored), nil
+}
+
+// follow serves the queues that a plan concerns once it is written, and gives the account as it stands after that.
+func (d *Directory) follow(ctx context.Context, s situation, p plan, stored store.Account) store.Account {
+	queues := p.frees
+	if stored.SeatState == store.StateHeld { // somebody may have begun to wait for it since the plan was made
+		queues = append(queues, License(stored.Seat))
 	}
-	if stored.LicenseState != store.StateWaiting {
-		return stored, nil
+	waits := stored.LicenseState == store.StateWaiting
+	if waits {
+		queues = append(queues, License(stored.License))
 	}
-	if err := d.serve(ctx, s.change, License(stored.License)); err != nil {
-		return store.Account{}, err
+	d.attend(ctx, s.change, queues...)
+	if !waits {
+		return stored
 	}
-	return d.store.Account(ctx, stored.Company, stored.ID)
+	now, err := d.store.Account(context.WithoutCancel(ctx), stored.Company, stored.ID)
+	if err != nil {
+		return stored
+	}
+	return now
+}
+
+// attend serves queues after a change that stands whatever comes of it.
+func (d *Directory) attend(ctx context.Context, c Change, queues ...License) {
+	if err := d.serve(ctx, c, queues...); err != nil {
+		d.log.Error("a queue was not served; it will be by the next maintenance", "company", c.Company, "request", c.Request, "error", err)
+	}
 }

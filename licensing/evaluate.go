@@ -74,9 +74,14 @@ func wanted(a store.Account) (Reasoned, []Reasoned) {
 	for _, s := range sources[1:] {
 		l := License(s.License)
 		named := l == want.License || slices.ContainsFunc(others, func(o Reasoned) bool { return o.License == l })
-		if !named {
-			others = append(others, Reasoned{License: l, State: store.StateBlocked, Reason: MutuallyExclusive})
+		if named {
+			continue
 		}
+		reason := MutuallyExclusive
+		if top.Approved && !s.Approved {
+			reason = NeedsApproval
+		}
+		others = append(others, Reasoned{License: l, State: store.StateBlocked, Reason: reason})
 	}
 	block := func(r Reason) { want.State, want.Reason = store.StateBlocked, r }
 	switch {

@@ -1,10 +1,12 @@
 package licensing
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"usher/store"
 )
@@ -104,7 +106,7 @@ func TestEvaluate_rank(t *testing.T) {
 		},
 		"what may not assign goes after what may": {
 			[]store.Source{unapproved(source(CarrierLicense, VideoProPlus, 0)), rule("a", RingEX, 1, 1)},
-			RingEX, store.StateWaiting, WaitingForSeat, exclusive(VideoProPlus),
+			RingEX, store.StateWaiting, WaitingForSeat, []Reasoned{{VideoProPlus, store.StateBlocked, NeedsApproval}},
 		},
 		"what may not assign waits for approval": {
 			[]store.Source{unapproved(source(CarrierLicense, VideoProPlus, 0))},
@@ -212,7 +214,7 @@ func TestCarry(t *testing.T) {
 		"the free license is no source": {had, intent(CarrierEntitlements, VideoPro), "okta", true, nil},
 		"not named":                     {had, nil, "okta", true, had},
 		"another carrier":               {had, intent(CarrierLicense), "okta", true, had},
-		"the same from another":         {had, intent(CarrierEntitlements, RingEX), "entra", false, []store.Source{{Kind: "entitlements", By: "entra", License: "ringex", At: then, Approved: true}}},
+		"the same from another":         {had, intent(CarrierEntitlements, RingEX), "entra", false, had},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := carry(tt.before, tt.intents, tt.actor, tt.may, now)
@@ -221,6 +223,24 @@ func TestCarry(t *testing.T) {
 			}
 			if !cmp.Equal(had[0].License, "ringex") || had[0].By != "okta" {
 				t.Error("the sources before were changed")
+			}
+		})
+	}
+	asked := store.Source{Kind: "entitlements", By: "entra", License: "video-pro-plus", At: now}
+	for name, tt := range map[string]struct {
+		intents []Intent
+		may     bool
+		want    []store.Source
+	}{
+		"stands beside what was approved": {intent(CarrierEntitlements, VideoProPlus), false, append(slices.Clone(had), asked)},
+		"goes when it is taken back":      {intent(CarrierEntitlements, RingEX), false, had},
+		"goes with the rest":              {intent(CarrierEntitlements), false, nil},
+		"takes its place when approved":   {intent(CarrierEntitlements, VideoProPlus), true, []store.Source{{Kind: "entitlements", By: "entra", License: "video-pro-plus", At: now, Approved: true}}},
+	} {
+		t.Run("what is not approved "+name, func(t *testing.T) {
+			got := carry(append(slices.Clone(had), asked), tt.intents, "entra", tt.may, now)
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("sources (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -85,8 +85,12 @@ func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (
 		if err != nil {
 			return Result{}, err
 		}
-		if changed.Added+changed.Removed > 0 {
+		switch {
+		case changed.Added+changed.Removed > 0:
 			err = d.followMembers(ctx, c, change)
+		case len(rules) > 0:
+			// A repeated request may find its own change in place and the sweep for it still open.
+			err = d.finishSweeps(ctx, c.Company)
 		}
 		return Result{Group: changed.Group, Changed: changed.Changed}, err
 	}
@@ -121,9 +125,14 @@ func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (
 		return Result{}, err
 	}
 	if sweep != nil {
-		return Result{Changed: true}, d.sweep(ctx, *sweep)
+		err = d.sweep(ctx, *sweep)
 	}
-	return Result{Changed: true}, nil
+	// A rule may have been made between the look at the rules and the deletion; after it none can be.
+	late, lateErr := d.rulesOf(ctx, c.Company, do.ID)
+	if lateErr == nil && len(late) > 0 {
+		lateErr = d.sweepNow(ctx, *newSweep(c, now, cause{Rules: ids(late), Orphans: true}))
+	}
+	return Result{Changed: true}, errors.Join(err, lateErr)
 }
 
 func (d *Directory) addRule(ctx context.Context, c Change, do AddRule) (Result, error) {

@@ -109,7 +109,7 @@ func keepsSeat(s situation, before, a *store.Account) (bool, error) {
 	switch {
 	case v.License.State == store.StateNone, v.License.State == store.StateBlocked && v.License.Reason != AccountInactive:
 		return false, nil
-	case a.Seat != string(v.License.License) && !swapping(before, a):
+	case a.Seat != string(v.License.License) && !swapping(before, a, v.License.License):
 		return false, nil
 	case a.Active:
 		return true, nil
@@ -117,23 +117,35 @@ func keepsSeat(s situation, before, a *store.Account) (bool, error) {
 		return false, nil
 	}
 	pool, err := s.pools(License(a.Seat))
-	return pool.Waiting == 0, err // the seat of a deactivated person is held only while nobody waits for it
+	if err != nil {
+		return false, err
+	}
+	others := inUse(pool)
+	if a.SeatState != store.StateHeld {
+		others--
+	}
+	// The seat of a deactivated person is held only while nobody waits for it, or while nobody could have it: when the company has
+	// more seats in use than it owns.
+	return pool.Waiting == 0 || others >= pool.Total, nil
 }
 
+// inUse is the number of seats that nobody who needs one can have: held ones are given up for somebody who does.
+func inUse(p store.Pool) int { return p.Used - p.Held }
+
 // swapping says whether an account that wants another license than the one it has a seat of keeps the old seat until there is a
-// new one: while some source still asks for the old one, and when a source that asked for it has changed its mind.
-func swapping(before, a *store.Account) bool {
+// new one: while some source still asks for the old one, while it has been waiting for the swap, and when a source that asked for
+// the old one has changed its mind.
+func swapping(before, a *store.Account, want License) bool {
 	asks := func(sources []store.Source, match func(store.Source) bool) bool {
 		return slices.ContainsFunc(sources, match)
 	}
-	if asks(a.Sources, func(x store.Source) bool { return x.License == a.Seat }) {
+	switch {
+	case asks(a.Sources, func(x store.Source) bool { return x.License == a.Seat }):
 		return true
-	}
-	if before == nil {
+	case before == nil:
 		return false
-	}
-	if before.License != before.Seat && slices.EqualFunc(before.Sources, a.Sources, func(x, y store.Source) bool { return same(x, y) && x.License == y.License }) {
-		return true // it was waiting for the swap before, and nothing has changed since
+	case before.License != before.Seat && before.License == string(want):
+		return true
 	}
 	return asks(before.Sources, func(old store.Source) bool {
 		return old.License == a.Seat && asks(a.Sources, func(x store.Source) bool { return same(x, old) })
@@ -152,8 +164,7 @@ func claim(s situation, before *store.Account, p *plan) error {
 		return err
 	}
 	strict := s.company.SeatPolicy == SeatsStrict && !s.queues && !queued
-	inUse := pool.Used - pool.Held // a held seat is given up for somebody who needs it
-	if pool.Waiting > 0 && !s.inTurn || inUse >= pool.Total {
+	if pool.Waiting > 0 && !s.inTurn || inUse(pool) >= pool.Total {
 		if strict {
 			return refuse(NoSeatAvailable, "No %s seats available (%d of %d assigned).", License(waiting.License).Name(), pool.Used, pool.Total)
 		}

@@ -29,7 +29,8 @@ func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result
 	if err := d.store.SetSeats(ctx, c.Company, string(do.License), do.Total, []store.Event{event}); err != nil {
 		return Result{}, err
 	}
-	return Result{Changed: true}, d.serve(ctx, c, do.License)
+	d.attend(ctx, c, do.License)
+	return Result{Changed: true}, nil
 }
 
 func checkSeats(l License, total int) error {
@@ -99,14 +100,13 @@ func (d *Directory) Resume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open sweeps: %w", err)
 	}
+	var failed []error
 	for _, sweep := range sweeps {
-		if err := d.sweep(ctx, sweep); err != nil {
-			return err
-		}
+		failed = append(failed, d.sweep(ctx, sweep))
 	}
-	return d.eachPool(ctx, func(c Change, p store.Pool) error {
+	return errors.Join(append(failed, d.eachPool(ctx, func(c Change, p store.Pool) error {
 		return d.serve(ctx, c, License(p.License))
-	})
+	}))...)
 }
 
 // Maintain does what falls due by time: seats held for too long are freed, old tombstones dropped, sweeps that another process left
@@ -142,22 +142,21 @@ func (d *Directory) endHolds(ctx context.Context, c Change, l License) error {
 	}
 }
 
-// eachPool calls f for every pool of every company.
+// eachPool calls f for every pool of every company, also after a failure.
 func (d *Directory) eachPool(ctx context.Context, f func(Change, store.Pool) error) error {
 	companies, err := d.store.ListCompanies(ctx)
 	if err != nil {
 		return fmt.Errorf("companies: %w", err)
 	}
+	var failed []error
 	for _, company := range companies {
 		pools, err := d.store.ListPools(ctx, company.ID)
 		if err != nil {
-			return fmt.Errorf("pools of %s: %w", company.ID, err)
+			failed = append(failed, fmt.Errorf("pools of %s: %w", company.ID, err))
 		}
 		for _, p := range pools {
-			if err := f(bySystem(Change{Company: company.ID}, "maintenance"), p); err != nil {
-				return err
-			}
+			failed = append(failed, f(bySystem(Change{Company: company.ID}, "maintenance"), p))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }

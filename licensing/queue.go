@@ -35,8 +35,10 @@ func (d *Directory) serve(ctx context.Context, c Change, pools ...License) error
 	return nil
 }
 
-// serveQueue serves one queue and gives the licenses whose seats came free by it.
+// serveQueue serves one queue and gives the licenses whose seats came free by it. One does so at a time, so that no more held seats
+// are given up than are needed.
 func (d *Directory) serveQueue(ctx context.Context, c Change, l License) (freed []License, err error) {
+	defer d.turn("queue " + c.Company + " " + string(l))()
 	// Rounds in which nothing moved mean that others are changing the same accounts; their own Apply serves the queue then.
 	for stuck := 0; stuck < attempts; {
 		pool, err := d.store.Pool(ctx, c.Company, string(l))
@@ -52,7 +54,7 @@ func (d *Directory) serveQueue(ctx context.Context, c Change, l License) (freed 
 			var given []License
 			moved, given, err = d.grant(ctx, c, l, min(free, chunk))
 			freed = append(freed, given...)
-		case pool.Held > 0:
+		case pool.Held > 0 && inUse(pool) < pool.Total:
 			moved, err = d.reclaim(ctx, c, l)
 		default:
 			return freed, nil
@@ -100,7 +102,12 @@ func (d *Directory) reclaim(ctx context.Context, c Change, l License) (int, erro
 
 // makeRoom gives up a held seat for a write that found the pool full; where none is held, the next plan refuses the write.
 func (d *Directory) makeRoom(ctx context.Context, c Change, l License) error {
-	_, err := d.reclaim(ctx, bySystem(c, "queue"), l)
+	defer d.turn("queue " + c.Company + " " + string(l))()
+	pool, err := d.store.Pool(ctx, c.Company, string(l))
+	if err != nil || pool.Used < pool.Total {
+		return err
+	}
+	_, err = d.reclaim(ctx, bySystem(c, "queue"), l)
 	return err
 }
 

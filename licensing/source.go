@@ -45,30 +45,40 @@ func higher(a, b store.Source) int {
 // Keeps says whether a carrier of the account is to stay as it is although a request of the actor leaves it out: it holds a source
 // that somebody else wrote, and what one connection never wrote it does not end by silence.
 func Keeps(a store.Account, carrier Carrier, actor string) bool {
+	others := false
 	for _, s := range a.Sources {
 		if s.Kind == string(carrier) {
-			return s.By != actor
+			if s.By == actor {
+				return false
+			}
+			others = true
 		}
 	}
-	return false
+	return others
 }
 
 // carry gives the sources after a write that touched the carriers of intents. before is not changed.
+//
+// A carrier has one source. What a writer asks for who may not assign licenses does not take the place of what was approved: it
+// stands beside it, blocked, until it is decided or the carrier names something else.
 func carry(before []store.Source, intents []Intent, actor string, mayAssign bool, now time.Time) []store.Source {
 	after := slices.Clone(before)
 	for _, in := range intents {
-		at := slices.IndexFunc(after, func(s store.Source) bool { return s.Kind == string(in.Carrier) })
 		license := highest(in.Licenses)
-		switch {
-		case license == NoLicense && at >= 0: // what it wrote is gone
-			after = slices.Delete(after, at, at+1)
-		case license == NoLicense:
-		case at >= 0 && after[at].License == string(license): // says the same again; it may have a new owner
-			after[at].By = actor
+		says := func(s store.Source) bool { return s.Kind == string(in.Carrier) && s.License == string(license) }
+		if at := slices.IndexFunc(after, says); at >= 0 { // the same again: it stays whose it was
 			after[at].Approved = after[at].Approved || mayAssign
-		case at >= 0: // the same source with another value
-			after[at] = store.Source{Kind: string(in.Carrier), By: actor, License: string(license), At: now, Approved: mayAssign}
-		default:
+			approved := after[at].Approved
+			after = slices.DeleteFunc(after, func(s store.Source) bool {
+				return s.Kind == string(in.Carrier) && !says(s) && (approved || !s.Approved)
+			})
+			continue
+		}
+		after = slices.DeleteFunc(after, func(s store.Source) bool {
+			keeps := s.Approved && !mayAssign && license != NoLicense
+			return s.Kind == string(in.Carrier) && !keeps
+		})
+		if license != NoLicense {
 			after = append(after, store.Source{Kind: string(in.Carrier), By: actor, License: string(license), At: now, Approved: mayAssign})
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"usher/store"
@@ -48,9 +47,10 @@ func newSweep(c Change, now time.Time, why cause) *store.Sweep {
 	return &store.Sweep{ID: store.NewID(), Company: c.Company, Cause: string(raw), Actor: c.Actor, Door: c.Door, Request: c.Request, Created: now}
 }
 
-// sweep carries out an open sweep from where it stands.
+// sweep carries out an open sweep from where it stands. One of a company runs at a time, and each reads the facts only when it is its
+// turn: the one that comes last has the last word.
 func (d *Directory) sweep(ctx context.Context, sw store.Sweep) error {
-	defer d.turn(sw.Company)()
+	defer d.turn("sweep " + sw.Company)()
 	ctx = context.WithoutCancel(ctx) // the fact is written; a client that went away does not undo it
 	now := d.now()
 	mine, err := d.store.LeaseSweep(ctx, sw.ID, d.holder, now, now.Add(leaseFor))
@@ -66,19 +66,26 @@ func (d *Directory) sweep(ctx context.Context, sw store.Sweep) error {
 	return d.store.EndSweep(ctx, sw.ID)
 }
 
-// sweepNow carries out a sweep that is not stored.
-func (d *Directory) sweepNow(ctx context.Context, sw store.Sweep) error {
-	defer d.turn(sw.Company)()
-	return d.runSweep(context.WithoutCancel(ctx), sw, func(context.Context, string, cursor) error { return nil })
+// finishSweeps carries out the open sweeps of a company.
+func (d *Directory) finishSweeps(ctx context.Context, company string) error {
+	sweeps, err := d.store.ListSweeps(ctx)
+	if err != nil {
+		return fmt.Errorf("open sweeps: %w", err)
+	}
+	for _, sw := range sweeps {
+		if sw.Company == company {
+			if err := d.sweep(ctx, sw); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// turn waits until no other sweep of the company runs in this process and gives the function that ends the turn. Each sweep reads
-// the facts only when it is its turn, so that the one that comes last has the last word.
-func (d *Directory) turn(company string) (done func()) {
-	t, _ := d.sweeping.LoadOrStore(company, &sync.Mutex{})
-	mutex := t.(*sync.Mutex)
-	mutex.Lock()
-	return mutex.Unlock
+// sweepNow carries out a sweep that is not stored.
+func (d *Directory) sweepNow(ctx context.Context, sw store.Sweep) error {
+	defer d.turn("sweep " + sw.Company)()
+	return d.runSweep(context.WithoutCancel(ctx), sw, func(context.Context, string, cursor) error { return nil })
 }
 
 // runSweep goes through the accounts of a sweep, first those that lose, then those that gain; keep records the progress.
@@ -209,9 +216,7 @@ func (d *Directory) sweepChunk(ctx context.Context, c Change, asked time.Time, a
 			queues = append(queues, plans[i].waits)
 		}
 		slices.Sort(queues)
-		if err := d.serve(ctx, c, slices.Compact(queues)...); err != nil {
-			return err
-		}
+		d.attend(ctx, c, slices.Compact(queues)...)
 		if len(written) == len(plans) {
 			return nil
 		}

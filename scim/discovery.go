@@ -145,7 +145,9 @@ func (x *exchange) serveDiscovery(path []string) error {
 	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
 		return x.methodNotAllowed(slices.Values([]string{http.MethodGet}))
 	}
-	if x.params().Has("filter") {
+	if p, err := x.params(); err != nil {
+		return err
+	} else if p.Has("filter") {
 		return &Error{Status: http.StatusForbidden, Detail: fmt.Sprintf("/%s cannot be filtered.", path[0])}
 	}
 	switch {

@@ -228,6 +228,8 @@ func TestHandler_refusesBadRequests(t *testing.T) {
 		"below a resource":         {"GET", "/Users/a/b", "", nil, 404, "", "/Users"},
 		"wrong method":             {"PUT", "/Users", `{}`, nil, 405, "", "GET, POST, HEAD"},
 		"bad filter":               {"GET", "/Users?filter=userName+eq", "", nil, 400, "invalidFilter", ""},
+		"filter badly encoded":     {"GET", "/Users?filter=userName+eq+%22a%ZZ%22", "", nil, 400, "invalidFilter", "percent-encoded"},
+		"list badly encoded":       {"GET", "/Users?excludedAttributes=%ZZ", "", nil, 400, "invalidValue", "percent-encoded"},
 		"empty filter":             {"GET", "/Users?filter=", "", nil, 400, "invalidFilter", ""},
 		"unknown in a filter":      {"GET", "/Users?filter=shoeSize+eq+%2246%22", "", nil, 400, "invalidFilter", "shoeSize"},
 		"password in a filter":     {"GET", "/Users?filter=password+eq+%22x%22", "", nil, 400, "invalidFilter", "password"},
@@ -244,6 +246,7 @@ func TestHandler_refusesBadRequests(t *testing.T) {
 		"patch without operations": {"PATCH", "/Users/" + ada.id(), `{` + patchSchema + `}`, nil, 400, "invalidSyntax", "Operations"},
 		"patch of nobody":          {"PATCH", "/Users/nobody", `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`, nil, 404, "", "nobody"},
 		"a stale version":          {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `W/"99.0"`}, 412, "", "If-Match"},
+		"none of several versions": {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `W/"8.0", W/"9.0"`}, 412, "", "If-Match"},
 		"a version of another":     {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `"abc"`}, 412, "", "If-Match"},
 		"unknown member":           {"POST", "/Groups", `{"displayName":"g","members":[{"value":"nobody"}]}`, nil, 400, "invalidValue", `"nobody"`},
 		"no group name":            {"POST", "/Groups", `{}`, nil, 400, "invalidValue", "displayName"},
@@ -367,13 +370,17 @@ func TestHandler_versions(t *testing.T) {
 	}
 	group := d.want(201, "POST", "/Groups", `{"displayName":"g","members":[{"value":"`+ada.id()+`"}]}`)
 	now := d.want(200, "GET", path, "", "If-None-Match", `W/"1.0"`)
+	d.want(200, "GET", path, "", "If-None-Match", `W/"1.1"`) // the name of the group is shown, and may have changed
+	d.want(304, "GET", path+"?excludedAttributes=groups", "", "If-None-Match", `W/"1.1"`)
+	d.want(200, "GET", "/Groups/"+group.id(), "", "If-None-Match", group.header.Get("ETag"))
+	d.want(304, "GET", "/Groups/"+group.id()+"?excludedAttributes=members", "", "If-None-Match", group.header.Get("ETag"))
 	if now.header.Get("ETag") != `W/"1.1"` || now.get("groups", 0, "value") != group.id() || now.get("groups", 0, "type") != "direct" {
 		t.Errorf("after joining a group: %s, %v", now.header.Get("ETag"), now.get("groups"))
 	}
 	d.want(200, "PATCH", path, `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`, "If-Match", `W/"1.0"`) // memberships do not count
 	d.want(412, "PATCH", path, `{"Operations":[{"op":"replace","path":"title","value":"y"}]}`, "If-Match", `W/"1.1"`)
 	d.want(200, "PUT", path, `{"userName":"ada"}`, "If-Match", `*`)
-	d.want(204, "DELETE", path, "", "If-Match", `W/"3.1"`)
+	d.want(204, "DELETE", path, "", "If-Match", `W/"99.0", W/"3.1"`)
 	if left := d.want(200, "GET", "/Groups/"+group.id(), ""); left.get("members") != nil {
 		t.Errorf("the group still has %v", left.get("members"))
 	}
@@ -585,5 +592,66 @@ func TestHandler_rawPlus(t *testing.T) {
 		if got := d.want(200, "GET", "/Users?filter="+tt.query, "").get("totalResults"); got != tt.want {
 			t.Errorf("%s: %s finds %v, want %v", tt.token, tt.query, got, tt.want)
 		}
+	}
+}
+
+func TestHandler_semicolonInAFilter(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	d.user("ada", "")
+	d.user("a;b", "")
+	for query, want := range map[string]string{`userName%20eq%20%22a;b%22`: "a;b", `userName%20eq%20%22a%3Bb%22`: "a;b"} {
+		a := d.want(200, "GET", "/Users?filter="+query, "")
+		if a.get("totalResults") != 1.0 || a.get("Resources", 0, "userName") != want {
+			t.Errorf("%s: %s", query, a.raw)
+		}
+	}
+}
+
+func TestHandler_comeback(t *testing.T) {
+	d := open(t, scim.Limits{}, map[licensing.License]int{licensing.RingEX: 5})
+	body := `{` + userSchema + `,"externalId":"x","userName":"ada","active":false,"displayName":"Ada"}`
+	ada := d.want(201, "POST", "/Users", body)
+	d.token = "entra"
+	d.patch(ada.id(), `{"op":"add","path":"entitlements","value":[{"value":"ringex"}]}`)
+	d.token = "okta"
+	back := d.want(201, "POST", "/Users", body)
+	if back.id() != ada.id() || back.get("active") != true || back.get("entitlements", 0, "value") != "ringex" || back.get(usherUser, "effectiveLicense") != "ringex" {
+		t.Errorf("came back as %s", back.raw)
+	}
+	if got := d.find("/Users", `active eq false`).get("totalResults"); got != 0.0 {
+		t.Errorf("%v people are inactive by the filter", got)
+	}
+	d.want(409, "POST", "/Users", body) // active now
+}
+
+func TestHandler_documentsDoNotGrowBeyondABody(t *testing.T) {
+	d := open(t, scim.Limits{UserBody: 2000}, nil)
+	ada := d.user("ada", "")
+	more := func(kind string) string {
+		return `{"Operations":[{"op":"add","path":"emails","value":[{"type":"` + kind + `","value":"` + strings.Repeat("x", 1200) + `"}]}]}`
+	}
+	d.want(200, "PATCH", "/Users/"+ada.id(), more("work"))
+	d.want(400, "PATCH", "/Users/"+ada.id(), more("home"))
+}
+
+func TestHandler_membersOnAPageAreLimited(t *testing.T) {
+	d := open(t, scim.Limits{QueryRows: 3}, nil)
+	var members []string
+	for i := range 4 {
+		members = append(members, fmt.Sprintf(`{"value":%q}`, d.user(fmt.Sprintf("p%d", i), "").id()))
+	}
+	group := d.want(201, "POST", "/Groups", `{"displayName":"g","members":[`+strings.Join(members, ",")+`]}`)
+	if a := d.want(400, "GET", "/Groups", ""); a.get("scimType") != "tooMany" {
+		t.Errorf("%s", a.raw)
+	}
+	d.want(200, "GET", "/Groups?excludedAttributes=members", "")
+	d.want(200, "GET", "/Groups/"+group.id(), "")
+}
+
+func TestHandler_requestIDs(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	first, second := d.want(200, "GET", "/Users", "").header.Get("Request-Id"), d.want(200, "GET", "/Users", "").header.Get("Request-Id")
+	if first == second || len(first) < 30 {
+		t.Errorf("request ids %q and %q", first, second)
 	}
 }

@@ -3,6 +3,7 @@ package scim
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net/http"
 
 	"usher/licensing"
@@ -60,7 +61,11 @@ func (x *exchange) groupDraft(r Resource) (*licensing.GroupDraft, error) {
 	}
 	display, _ := r["displayName"].(string)
 	externalID, _ := r["externalId"].(string)
-	return &licensing.GroupDraft{Name: query.Fold(display), Display: display, ExternalID: externalID, Doc: encode(rt, r)}, nil
+	doc := encode(rt, r)
+	if int64(len(doc)) > x.Limits.UserBody {
+		return nil, badRequest(invalidValue, "The group would be larger than %d bytes without its members.", x.Limits.UserBody)
+	}
+	return &licensing.GroupDraft{Name: query.Fold(display), Display: display, ExternalID: externalID, Doc: doc}, nil
 }
 
 func (x *exchange) getGroup(id string) error {
@@ -72,7 +77,8 @@ func (x *exchange) getGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	if x.notModified(groupETag(&g)) {
+	// The names of members are shown but are not part of the version.
+	if (g.Members == 0 || !project.wants("members")) && x.notModified(groupETag(&g)) {
 		return x.reply(http.StatusNotModified, nil)
 	}
 	return x.replyGroup(http.StatusOK, g, project)
@@ -97,10 +103,7 @@ func (x *exchange) replaceGroup(id string) error {
 		if err != nil {
 			return nil, exactly, err
 		}
-		r := Resource{}
-		for name, value := range given {
-			r[name] = value
-		}
+		r := maps.Clone(given)
 		keepOmitted(r, old)
 		draft, err := x.groupDraft(r)
 		return changedOnly(draft, before), exactly, err
@@ -147,7 +150,7 @@ func (x *exchange) patchGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	if result.Group.Members > membersInPatchAnswer && !x.params().Has("attributes") {
+	if result.Group.Members > membersInPatchAnswer && (project == nil || project.exclude) {
 		x.w.Header().Set("ETag", groupETag(&result.Group))
 		return x.reply(http.StatusNoContent, nil)
 	}
@@ -163,7 +166,7 @@ func changedOnly(draft *licensing.GroupDraft, before store.Group) *licensing.Gro
 }
 
 func (x *exchange) updateGroup(id string, edit func(store.Group) (*licensing.GroupDraft, store.MemberChange, error)) (licensing.Result, error) {
-	expect, err := x.expectedVersion()
+	expect, err := x.expectedVersion(x.groupVersion(id))
 	if err != nil {
 		return licensing.Result{}, err
 	}
@@ -172,7 +175,7 @@ func (x *exchange) updateGroup(id string, edit func(store.Group) (*licensing.Gro
 }
 
 func (x *exchange) deleteGroup(id string) error {
-	expect, err := x.expectedVersion()
+	expect, err := x.expectedVersion(x.groupVersion(id))
 	if err != nil {
 		return err
 	}
@@ -180,6 +183,14 @@ func (x *exchange) deleteGroup(id string) error {
 		return x.precondition(err, expect)
 	}
 	return x.reply(http.StatusNoContent, nil)
+}
+
+// groupVersion reads the version that a group has.
+func (x *exchange) groupVersion(id string) func() (int64, error) {
+	return func() (int64, error) {
+		g, err := x.Store.Group(x.ctx, x.who.Company, id)
+		return g.Version, err
+	}
 }
 
 func (x *exchange) listGroups() error {
@@ -198,6 +209,9 @@ func (x *exchange) listGroups() error {
 			return err
 		}
 	}
+	if err := x.affordable(found.Groups, page.project); err != nil {
+		return err
+	}
 	b := openList(found.Total, page.start, len(found.Groups), len(found.Groups)*around)
 	for i := range found.Groups {
 		if b, err = x.appendGroup(nextInList(b), &found.Groups[i], page.project); err != nil {
@@ -205,6 +219,21 @@ func (x *exchange) listGroups() error {
 		}
 	}
 	return x.reply(http.StatusOK, closeList(b))
+}
+
+// affordable refuses a page that would show more members than a query may read.
+func (x *exchange) affordable(groups []store.Group, project *projection) error {
+	if !project.wants("members") {
+		return nil
+	}
+	members := 0
+	for _, g := range groups {
+		members += g.Members
+	}
+	if members > x.Limits.QueryRows {
+		return badRequest(tooMany, "The groups on the page have %d members together; ask for fewer groups, or with excludedAttributes=members.", members)
+	}
+	return nil
 }
 
 // replyGroup answers with a group.

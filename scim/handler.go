@@ -80,6 +80,7 @@ func NewHandler(c Config) (*Handler, error) {
 	}
 	c.Limits = c.Limits.withDefaults()
 	h := &Handler{
+		instance:  store.NewID(),
 		Config:    c,
 		parser:    filter.NewParser(c.Limits.Filter, c.Limits.Depth),
 		indexes:   c.Registry.UserIndexes(),
@@ -136,6 +137,7 @@ type exchange struct {
 	status int
 
 	parameters url.Values // see params
+	badQuery   error
 
 	route string // the pattern of the path, for the log
 	about string // the resource asked for, for people
@@ -331,9 +333,14 @@ func (x *exchange) log(took time.Duration, e *Error) {
 	}
 	if e != nil {
 		attrs = append(attrs, slog.String("scimType", e.ScimType))
-		if e.Status >= http.StatusInternalServerError {
-			level = slog.LevelError
+		if e.Cause != nil {
 			attrs = append(attrs, slog.Any("cause", e.Cause))
+		}
+		switch e.Status {
+		case http.StatusServiceUnavailable:
+			level = slog.LevelWarn
+		case http.StatusInternalServerError:
+			level = slog.LevelError
 		}
 	}
 	x.Logger.LogAttrs(x.ctx, level, "scim", attrs...)

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -60,7 +61,7 @@ func (x *exchange) negotiate() error {
 		return nil
 	}
 	switch kind, _, err := mime.ParseMediaType(given); {
-	case err == nil && (kind == mediaType || kind == "application/json" || kind == "text/json"):
+	case (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && (kind == mediaType || kind == "application/json" || kind == "text/json"):
 		return nil
 	default:
 		return &Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf("A body of the type %s cannot be read; send %s.", quoted(given), mediaType)}

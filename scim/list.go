@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,12 +23,32 @@ type listRequest struct {
 	project *projection
 }
 
-// params are the query parameters, decoded once.
-func (x *exchange) params() url.Values {
-	if x.parameters == nil {
-		x.parameters = x.r.URL.Query()
+// params are the query parameters, decoded once. Unlike url.ParseQuery it takes a semicolon for what it is, and a parameter that cannot
+// be decoded for an error: without its filter a list would be of everybody.
+func (x *exchange) params() (url.Values, error) {
+	if x.parameters != nil || x.badQuery != nil {
+		return x.parameters, x.badQuery
 	}
-	return x.parameters
+	parameters := url.Values{}
+	for pair := range strings.SplitSeq(x.r.URL.RawQuery, "&") {
+		if pair == "" {
+			continue
+		}
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, nameErr := url.QueryUnescape(rawName)
+		value, valueErr := url.QueryUnescape(rawValue)
+		if nameErr != nil || valueErr != nil {
+			scimType := invalidValue
+			if name == "filter" {
+				scimType = invalidFilter
+			}
+			x.badQuery = badRequest(scimType, "The query parameter %s is not percent-encoded as it should be.", quoted(rawName))
+			return nil, x.badQuery
+		}
+		parameters[name] = append(parameters[name], value)
+	}
+	x.parameters = parameters
+	return parameters, nil
 }
 
 // projection is what the request wants to see of resources of the type.
@@ -35,7 +56,10 @@ func (x *exchange) projection(rt *schema.ResourceType) (*projection, error) {
 	if x.r.URL.RawQuery == "" {
 		return nil, nil
 	}
-	p := x.params()
+	p, err := x.params()
+	if err != nil {
+		return nil, err
+	}
 	return projectionOf(rt, p["attributes"], p["excludedAttributes"])
 }
 
@@ -46,7 +70,10 @@ func (x *exchange) pageRequest(rt *schema.ResourceType) (listRequest, error) {
 	if l.project, err = x.projection(rt); err != nil {
 		return l, err
 	}
-	p := x.params()
+	p, err := x.params()
+	if err != nil {
+		return l, err
+	}
 	if l.start, err = integer(p, "startIndex", 1); err != nil {
 		return l, err
 	}
@@ -84,7 +111,7 @@ func integer(p url.Values, name string, otherwise int) (int, error) {
 		return otherwise, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range it is the largest or smallest there is
 		return 0, badRequest(invalidValue, "%s must be a whole number, not %s.", name, quoted(text))
 	}
 	const most = 1 << 40 // far beyond any list, and safe to count from
@@ -129,7 +156,7 @@ func (x *exchange) queryContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(x.ctx, x.Limits.QueryTime)
 }
 
-// notModified says whether the client has the version already (RFC 7232 section 3.2).
+// notModified says whether the client has the version already (RFC 9110 section 13.1.2).
 func (x *exchange) notModified(etag string) bool {
 	given := x.r.Header.Get("If-None-Match")
 	if given == "" {
@@ -144,23 +171,36 @@ func (x *exchange) notModified(etag string) bool {
 	return false
 }
 
-// expectedVersion gives the version that the request's If-Match asks for; 0: any. Of a user's ETag only the part before the dot counts:
-// a change of the memberships is no change of the user. A tag that is not one of ours matches nothing.
-func (x *exchange) expectedVersion() (int64, error) {
+// expectedVersion gives the version that the request's If-Match asks for (RFC 9110 section 13.1.1); 0: any. Of several it is the one that
+// the resource has, which current reads. Of a user's ETag only the part before the dot counts: a change of the memberships is no change
+// of the user. A tag that is not one of ours matches nothing.
+func (x *exchange) expectedVersion(current func() (int64, error)) (int64, error) {
 	given := strings.TrimSpace(x.r.Header.Get("If-Match"))
 	if given == "" || given == "*" {
 		return 0, nil
 	}
-	tag, err := strconv.Unquote(strings.TrimPrefix(given, "W/"))
+	var versions []int64
+	for tag := range strings.SplitSeq(given, ",") {
+		text, err := strconv.Unquote(strings.TrimPrefix(strings.TrimSpace(tag), "W/"))
+		if err != nil {
+			continue
+		}
+		version, _, _ := strings.Cut(text, ".")
+		if n, err := strconv.ParseInt(version, 10, 64); err == nil && n > 0 {
+			versions = append(versions, n)
+		}
+	}
+	if len(versions) == 1 {
+		return versions[0], nil
+	}
+	now, err := current()
 	if err != nil {
-		return 0, x.precondition(store.ErrVersion, 1)
+		return 0, err
 	}
-	version, _, _ := strings.Cut(tag, ".")
-	n, err := strconv.ParseInt(version, 10, 64)
-	if err != nil || n <= 0 {
-		return 0, x.precondition(store.ErrVersion, 1)
+	if !slices.Contains(versions, now) {
+		return 0, x.precondition(store.ErrVersion, now)
 	}
-	return n, nil
+	return now, nil
 }
 
 // precondition turns a version conflict of a request that named a version into a 412.

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,7 +32,14 @@ func (x *exchange) createUser() error {
 	if err != nil {
 		return err
 	}
-	result, err := x.Directory.Apply(x.ctx, x.change(licensing.CreateAccount{Connection: x.who.Connection, Draft: draft}))
+	result, err := x.Directory.Apply(x.ctx, x.change(licensing.CreateAccount{
+		Connection: x.who.Connection, Draft: draft,
+		Return: func(before store.Account) (licensing.Draft, error) {
+			back := maps.Clone(r)
+			back["active"] = true
+			return x.replacement(before, back)
+		},
+	}))
 	if err != nil {
 		return err
 	}
@@ -48,7 +56,8 @@ func (x *exchange) getUser(id string) error {
 	if err != nil {
 		return err
 	}
-	if x.notModified(userETag(&a)) {
+	// The names of groups are shown but are not part of the version.
+	if (a.Groups == 0 || !project.wants("groups")) && x.notModified(userETag(&a)) {
 		return x.reply(http.StatusNotModified, nil)
 	}
 	return x.replyUser(http.StatusOK, a, project)
@@ -64,17 +73,26 @@ func (x *exchange) replaceUser(id string) error {
 		return err
 	}
 	return x.updateUser(id, func(before store.Account) (licensing.Draft, error) {
-		old, err := decodeDocument(before.Doc)
-		if err != nil {
-			return licensing.Draft{}, err
-		}
-		r := Resource{}
-		for name, value := range given {
-			r[name] = value
-		}
-		keepOmitted(r, old)
-		return x.draft(r, keepCarriers(r, old, before, x.who.Connection))
+		return x.replacement(before, maps.Clone(given))
 	})
+}
+
+// replacement is the draft of an account whose resource is to become r, which it may change.
+func (x *exchange) replacement(before store.Account, r Resource) (licensing.Draft, error) {
+	old, err := decodeDocument(before.Doc)
+	if err != nil {
+		return licensing.Draft{}, err
+	}
+	keepOmitted(r, old)
+	return x.redraft(old, r, keepCarriers(r, old, before, x.who.Connection))
+}
+
+// redraft is draft for an account that exists.
+func (x *exchange) redraft(old, r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
+	d, err := x.draft(r, touched)
+	userName, _ := old["userName"].(string)
+	d.Moved = d.Email != workEmail(old, userName)
+	return d, err
 }
 
 // keepOmitted gives a resource that is to replace another what identity providers leave out of a PUT without meaning to clear it.
@@ -108,7 +126,7 @@ func (x *exchange) patchUser(id string) error {
 			return licensing.Draft{}, err
 		}
 		touched := slices.DeleteFunc(carriers(), func(c licensing.Carrier) bool { return !named[carrierName(c)] })
-		return x.draft(r, touched)
+		return x.redraft(old, r, touched)
 	})
 }
 
@@ -118,7 +136,7 @@ func (x *exchange) updateUser(id string, edit func(before store.Account) (licens
 	if err != nil {
 		return err
 	}
-	expect, err := x.expectedVersion()
+	expect, err := x.expectedVersion(x.userVersion(id))
 	if err != nil {
 		return err
 	}
@@ -132,7 +150,7 @@ func (x *exchange) updateUser(id string, edit func(before store.Account) (licens
 }
 
 func (x *exchange) deleteUser(id string) error {
-	expect, err := x.expectedVersion()
+	expect, err := x.expectedVersion(x.userVersion(id))
 	if err != nil {
 		return err
 	}
@@ -140,6 +158,14 @@ func (x *exchange) deleteUser(id string) error {
 		return x.precondition(err, expect)
 	}
 	return x.reply(http.StatusNoContent, nil)
+}
+
+// userVersion reads the version that a user has.
+func (x *exchange) userVersion(id string) func() (int64, error) {
+	return func() (int64, error) {
+		a, err := x.Store.Account(x.ctx, x.who.Company, id)
+		return a.Version, err
+	}
 }
 
 func (x *exchange) listUsers() error {
@@ -231,6 +257,9 @@ func (x *exchange) draft(r Resource, touched []licensing.Carrier) (licensing.Dra
 	d := licensing.Draft{
 		UserName: query.Fold(userName), ExternalID: externalID, Display: displayName(r, userName), Active: active,
 		Email: workEmail(r, userName), Doc: encode(rt, r),
+	}
+	if int64(len(d.Doc)) > x.Limits.UserBody {
+		return licensing.Draft{}, badRequest(invalidValue, "The user would be larger than %d bytes.", x.Limits.UserBody)
 	}
 	d.Terms = query.Terms(d.Doc, x.indexes)
 	for _, carrier := range touched {

@@ -107,7 +107,8 @@ type AccountWrite struct {
 	// Nil refuses the write with ErrNoSeat, and nothing is changed.
 	NoSeat *NoSeat
 
-	// Adopt names a tombstone that this creation takes over and removes.
+	// Adopt names a tombstone that this creation takes over and removes. With its id, which After must have, the account takes the
+	// place in lists that the deleted one had.
 	Adopt *Tombstone
 }
 
@@ -136,6 +137,7 @@ type Tombstone struct {
 	Connection string
 	ExternalID string
 	ID         string // of the deleted account
+	Epoch      int64  // of the deleted account, so that one that takes it over begins above it
 	Created    time.Time
 	Deleted    time.Time
 }
@@ -171,7 +173,8 @@ type Accounts interface {
 	ListAccounts(ctx context.Context, company string, q Query) (AccountPage, error)
 
 	// WriteAccount makes one atomic change and returns what was stored.
-	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName), ErrNoSeat.
+	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName), ErrNoSeat. Where the name is taken and there is no seat either,
+	// the conflict is reported: no seat would help.
 	WriteAccount(ctx context.Context, w AccountWrite) (Account, error)
 	// WriteAccounts makes many changes, each atomic by itself and independent of the others; the results are in order.
 	WriteAccounts(ctx context.Context, ws []AccountWrite) []AccountResult

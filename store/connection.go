@@ -44,6 +44,8 @@ type Connections interface {
 	ConnectionByName(ctx context.Context, company, name string) (Connection, error)
 	// ListConnections gives those of a company in creation order.
 	ListConnections(ctx context.Context, company string) ([]Connection, error)
+	// UpdateConnection sets Mode and QuirksOff of the connection that has c.ID in c.Company, and nothing else: ErrNotFound.
+	UpdateConnection(ctx context.Context, c Connection, events []Event) error
 
 	// CreateToken stores a token.
 	CreateToken(ctx context.Context, t Token, events []Event) error

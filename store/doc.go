@@ -17,7 +17,8 @@
 //   - Copies. Records go in and come out by value; no caller shares memory with the store. Callers do not change the slices they
 //     were given.
 //   - Time. All times are UTC with millisecond precision and come from the caller; the store has no clock of its own.
-//   - Order. Lists are in creation order, which the time-ordered ids follow; an account's place in it never changes.
+//   - Order. Lists are in creation order, which the time-ordered ids follow; an account's place in it never changes, and one
+//     that takes over a tombstone stands where the deleted one stood.
 //   - Cancellation. An operation whose context ends before it was begun is not done; after it was begun it is done in full.
 //   - Concurrency. All methods may be called from any number of goroutines.
 //

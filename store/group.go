@@ -87,8 +87,6 @@ type Groups interface {
 
 	// Members gives up to limit members in creation order of the accounts, after the account named (empty: from the start).
 	Members(ctx context.Context, company, group, after string, limit int) ([]Member, error)
-	// IsMember says whether the account is a direct member of the group.
-	IsMember(ctx context.Context, company, group, account string) (bool, error)
 	// MembershipsOf gives the groups of each account named, in creation order of the groups.
 	MembershipsOf(ctx context.Context, company string, accounts []string) (map[string][]Membership, error)
 }

@@ -20,7 +20,8 @@ type Sweep struct {
 	Until   time.Time // the end of the holder's lease
 }
 
-// Sweeps keeps the open sweeps.
+// Sweeps keeps the open sweeps. An engine that is open to one process at a time ends all leases when it is opened: their holders
+// are gone.
 type Sweeps interface {
 	// ListSweeps gives the open sweeps of all companies, oldest first.
 	ListSweeps(ctx context.Context) ([]Sweep, error)

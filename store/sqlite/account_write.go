@@ -34,6 +34,9 @@ func (s *Store) prepareWrite(w store.AccountWrite) (*accountWrite, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.Adopt != nil && (w.Before != nil || w.Adopt.ID != w.After.ID) {
+		return nil, errors.New("sqlite: only a new account with the id of a tombstone can take it over")
+	}
 	p := &accountWrite{co: co, before: w.Before, adopt: w.Adopt}
 	var had []attr
 	if w.Before != nil {
@@ -164,7 +167,7 @@ func (w *accountWrite) run(t *tx) error {
 		}
 		if !free {
 			if w.noSeat == nil {
-				return store.ErrNoSeat
+				return t.refuseSeat(w.co, st.pk, a.UserName)
 			}
 			o = w.noSeat
 			if s := o.account.Seat; s != "" && s != st.seat {
@@ -174,7 +177,7 @@ func (w *accountWrite) run(t *tx) error {
 	}
 	var err error
 	if st.pk == 0 {
-		st.pk, err = t.insertAccount(w.co, o)
+		st.pk, err = t.insertAccount(w.co, o, w.adopt)
 	} else {
 		err = t.updateAccount(w.co, st, o)
 	}
@@ -200,7 +203,7 @@ func (w *accountWrite) run(t *tx) error {
 	if err := t.log(w.co, o.events); err != nil {
 		return err
 	}
-	if w.before == nil && w.adopt != nil {
+	if w.adopt != nil {
 		if err := t.adopt(w.co, w.adopt); err != nil {
 			return err
 		}
@@ -210,10 +213,40 @@ func (w *accountWrite) run(t *tx) error {
 	return nil
 }
 
-func (t *tx) insertAccount(co int64, o *outcome) (pk int64, err error) {
+// refuseSeat gives the reason why an account does not get a seat that is not there: for one whose name is taken, that.
+func (t *tx) refuseSeat(co, pk int64, userName string) error {
+	named, err := t.named(co, pk, userName)
+	switch {
+	case err != nil:
+		return err
+	case named:
+		return &store.ConflictError{Field: "UserName", Value: userName}
+	}
+	return store.ErrNoSeat
+}
+
+// named says whether another account than the one with the pk has the user name.
+func (t *tx) named(co, pk int64, userName string) (bool, error) {
+	return t.exists("SELECT 1 FROM users WHERE co = ? AND un = ? AND pk <> ?", co, userName, pk)
+}
+
+// place gives the pk of a new account: a new one, or that of the tombstone which it takes over.
+func (t *tx) place(co int64, adopt *store.Tombstone) (pk int64, err error) {
+	if adopt != nil {
+		pk, err = t.integer("SELECT pk FROM tombstones WHERE "+theTombstone, tombstoneKey(co, adopt)...)
+	}
+	if err == nil && pk == 0 {
+		t.lastUser++
+		pk = t.lastUser
+	}
+	return pk, err
+}
+
+func (t *tx) insertAccount(co int64, o *outcome, adopt *store.Tombstone) (pk int64, err error) {
 	a := &o.account
-	t.lastUser++
-	pk = t.lastUser
+	if pk, err = t.place(co, adopt); err != nil {
+		return 0, err
+	}
 	_, err = t.exec(`INSERT INTO users (pk, co, id, un, ver, ext, conn, display, active, created, modified,
 			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc)
 		VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -222,7 +255,7 @@ func (t *tx) insertAccount(co int64, o *outcome) (pk int64, err error) {
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
 		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc)
 	if taken(err) {
-		named, findErr := t.exists("SELECT 1 FROM users WHERE co = ? AND un = ?", co, a.UserName)
+		named, findErr := t.named(co, 0, a.UserName)
 		if findErr != nil {
 			return 0, findErr
 		}
@@ -256,10 +289,16 @@ func (t *tx) updateAccount(co int64, st standing, o *outcome) error {
 	return err
 }
 
+// theTombstone is the condition that finds a tombstone by its tombstoneKey.
+const theTombstone = "co = ? AND conn = ? AND ext = ? AND deleted = ? AND id = ?"
+
+func tombstoneKey(co int64, b *store.Tombstone) []any {
+	return []any{co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID}
+}
+
 // adopt removes the tombstone that a creation takes over; ErrVersion when it is gone, since the plan was made on it.
 func (t *tx) adopt(co int64, b *store.Tombstone) error {
-	n, err := t.exec("DELETE FROM tombstones WHERE co = ? AND conn = ? AND ext = ? AND deleted = ? AND id = ?",
-		co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID)
+	n, err := t.exec("DELETE FROM tombstones WHERE "+theTombstone, tombstoneKey(co, b)...)
 	if err == nil && n == 0 {
 		err = store.ErrVersion
 	}
@@ -296,8 +335,8 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 			return err
 		}
 		if b := d.Tombstone; b != nil {
-			if _, err := t.exec("INSERT OR REPLACE INTO tombstones (co, conn, ext, deleted, id, created) VALUES (?, ?, ?, ?, ?, ?)",
-				co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID, b.Created); err != nil {
+			if _, err := t.exec("INSERT OR REPLACE INTO tombstones (co, conn, ext, deleted, id, pk, epoch, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+				co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID, st.pk, b.Epoch, b.Created); err != nil {
 				return err
 			}
 		}

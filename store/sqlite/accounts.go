@@ -103,8 +103,10 @@ func (s *Store) ListAccounts(ctx context.Context, company string, q store.Query)
 func (s *Store) NewestTombstone(ctx context.Context, company, connection, externalID string, since time.Time) (store.Tombstone, error) {
 	found := store.Tombstone{Company: company, Connection: connection, ExternalID: externalID}
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		ok, err := c.one(func(r *rows) { found.ID, found.Created, found.Deleted = r.text(0), r.time(1), r.time(2) },
-			"SELECT id, created, deleted FROM tombstones WHERE co = ? AND conn = ? AND ext = ? AND deleted >= ? ORDER BY deleted DESC LIMIT 1",
+		ok, err := c.one(func(r *rows) {
+			found.ID, found.Epoch, found.Created, found.Deleted = r.text(0), r.int(1), r.time(2), r.time(3)
+		},
+			"SELECT id, epoch, created, deleted FROM tombstones WHERE co = ? AND conn = ? AND ext = ? AND deleted >= ? ORDER BY deleted DESC LIMIT 1",
 			co, connection, externalID, since.UnixMilli())
 		return orNotFound(ok, err)
 	})

@@ -31,6 +31,24 @@ func (s *Store) CreateConnection(ctx context.Context, c store.Connection, events
 	})
 }
 
+// UpdateConnection implements [store.Connections].
+func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+	quirks, err := encodeList(c.QuirksOff)
+	if err != nil {
+		return err
+	}
+	if events, err = prepareEvents(events); err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
+		n, err := t.exec("UPDATE connections SET mode = ?, quirks_off = ? WHERE co = ? AND id = ?", optional(c.Mode), quirks, co, c.ID)
+		if err := orNotFound(n > 0, err); err != nil {
+			return err
+		}
+		return t.log(co, events)
+	})
+}
+
 // encodeList gives the column of a list: JSON, or NULL for nil.
 func encodeList[T any](list []T) (any, error) {
 	if list == nil {

@@ -74,16 +74,6 @@ func (s *Store) Members(ctx context.Context, company, group, after string, limit
 	return members, err
 }
 
-// IsMember implements [store.Groups].
-func (s *Store) IsMember(ctx context.Context, company, group, account string) (is bool, err error) {
-	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
-		is, err = c.exists(`SELECT 1 FROM members WHERE g = (SELECT pk FROM groups WHERE co = ?1 AND id = ?2)
-			AND u = (SELECT pk FROM users WHERE co = ?1 AND id = ?3)`, co, group, account)
-		return err
-	})
-	return is, err
-}
-
 // MembershipsOf implements [store.Groups].
 func (s *Store) MembershipsOf(ctx context.Context, company string, accounts []string) (map[string][]store.Membership, error) {
 	list, err := json.Marshal(accounts)

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"usher/store"
@@ -116,6 +117,98 @@ func TestPaging_Replaced(t *testing.T) {
 		page, err := s.ListAccounts(t.Context(), co, q)
 		if err != nil || len(page.Accounts) != 1 || page.Accounts[0].ID != made.ID {
 			t.Errorf("%s: %d accounts (%v), want the new one", name, len(page.Accounts), err)
+		}
+	}
+}
+
+// TestPaging_Adopted: an account that takes over a tombstone stands where the deleted one stood, so that after a deleted account
+// the list goes on with the right one also when the place of that is no longer remembered.
+func TestPaging_Adopted(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	co := company(t, s, "acme", 1)
+	people := fill(t, s, co, 10)
+	var all []string
+	for _, a := range people {
+		all = append(all, a.ID)
+	}
+	group, err := s.CreateGroup(t.Context(), store.Group{ID: store.NewID(), Company: co, Name: "g", Doc: []byte("{}")}, all, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reopen := func() {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, dir, nil)
+	}
+	remove := func(i int, tomb *store.Tombstone) {
+		t.Helper()
+		a, err := s.Account(t.Context(), co, all[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeleteAccount(t.Context(), store.AccountDelete{Before: a, Tombstone: tomb}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bury := func(i int) *store.Tombstone {
+		t.Helper()
+		tomb := &store.Tombstone{Company: co, Connection: "conn", ExternalID: all[i], ID: all[i], Created: people[i].Created, Deleted: start}
+		remove(i, tomb)
+		return tomb
+	}
+	adopt := func(i int, tomb *store.Tombstone) {
+		t.Helper()
+		if _, err := s.WriteAccount(t.Context(), store.AccountWrite{After: people[i], Adopt: tomb}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ChangeGroup(t.Context(), store.GroupChange{Company: co, ID: group.ID, Members: store.MemberChange{Add: all[i : i+1]}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	adopt(3, bury(3))
+	remove(4, nil)
+	last := bury(9) // while it is away, others are made, also by a process that has not seen it
+	reopen()
+	made, err := s.WriteAccount(t.Context(), store.AccountWrite{After: account(co, 10)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adopt(9, last)
+	reopen()
+
+	for _, test := range []struct {
+		after string
+		want  []string
+	}{
+		{all[4], append(all[5:10:10], made.ID)},
+		{all[3], append(all[5:10:10], made.ID)},
+		{all[2], append([]string{all[3]}, append(all[5:10:10], made.ID)...)},
+		{all[9], []string{made.ID}},
+	} {
+		page, err := s.ListAccounts(t.Context(), co, store.Query{After: test.after, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, a := range page.Accounts {
+			got = append(got, a.ID)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("after %s: %v, want %v", test.after, got, test.want)
+		}
+		members, err := s.Members(t.Context(), co, group.ID, test.after, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = nil
+		for _, m := range members {
+			got = append(got, m.ID)
+		}
+		if want := slices.DeleteFunc(slices.Clone(test.want), func(id string) bool { return id == made.ID }); !slices.Equal(got, want) {
+			t.Errorf("members after %s: %v, want %v", test.after, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"regexp"
 	"testing"
 	"time"
@@ -119,7 +120,6 @@ func useEverything(t *testing.T, s *Store, company string) {
 		func() error { _, err := s.ListConnections(ctx, company); return err },
 		func() error { _, err := s.Group(ctx, company, "g"); return err },
 		func() error { _, err := s.Members(ctx, company, "g", "", 10); return err },
-		func() error { _, err := s.IsMember(ctx, company, "g", "1"); return err },
 		func() error { _, err := s.MembershipsOf(ctx, company, []string{"1"}); return err },
 		func() error { _, err := s.Queue(ctx, company, "ringex", 10); return err },
 		func() error { _, err := s.HeldSeats(ctx, company, "ringex", 10); return err },
@@ -135,8 +135,16 @@ func useEverything(t *testing.T, s *Store, company string) {
 	a, err = s.Account(ctx, company, "1")
 	must(err)
 	must(s.DeleteAccount(ctx, store.AccountDelete{Before: a, Tombstone: &store.Tombstone{ID: "1", ExternalID: "e", Deleted: time.Unix(5, 0)}}))
-	_, err = s.NewestTombstone(ctx, company, "", "e", time.Unix(0, 0))
+	tomb, err := s.NewestTombstone(ctx, company, "", "e", time.Unix(0, 0))
 	must(err)
+	a, err = s.WriteAccount(ctx, store.AccountWrite{After: draft, Adopt: &tomb})
+	must(err)
+	after = a
+	after.Seat = "nobody has bought any"
+	if _, err = s.WriteAccount(ctx, store.AccountWrite{Before: &a, After: after}); !errors.Is(err, store.ErrNoSeat) {
+		t.Fatalf("a seat that is not there: %v", err)
+	}
+	must(s.UpdateConnection(ctx, store.Connection{ID: "c", Company: company}, nil))
 	must(s.DeleteGroup(ctx, company, "g", 0, nil, nil))
 	must(s.DeleteRule(ctx, company, "r", nil, nil))
 	must(s.DeleteToken(ctx, company, "t", nil))

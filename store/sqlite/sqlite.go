@@ -86,6 +86,9 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 		s.index, err = openDictionary(ctx, c, opts.Indexes, opts.Logger)
 	}
 	if err == nil {
+		err = endLeases(c)
+	}
+	if err == nil {
 		err = s.companies.load(c)
 	}
 	if err == nil {

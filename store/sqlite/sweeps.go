@@ -20,6 +20,12 @@ func (t *tx) because(co int64, sweep *store.Sweep, events []store.Event) error {
 	return t.log(co, events)
 }
 
+// endLeases ends the leases of all sweeps: the folder is locked for this process, so whoever held them is gone.
+func endLeases(c *conn) error {
+	_, err := c.exec("UPDATE sweeps SET holder = NULL, until = NULL WHERE holder IS NOT NULL")
+	return err
+}
+
 // ListSweeps implements [store.Sweeps].
 func (s *Store) ListSweeps(ctx context.Context) ([]store.Sweep, error) {
 	var sweeps []store.Sweep

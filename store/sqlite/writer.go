@@ -68,7 +68,8 @@ func newWriter(c *conn, queueSize int, onStop func(), log *slog.Logger) (*writer
 	}
 	w.commit = func() error { _, err := c.exec("COMMIT"); return err }
 	var err error
-	if w.lastUser, err = c.integer("SELECT max(pk) FROM users"); err != nil {
+	// The places of deleted accounts that may come back are not free.
+	if w.lastUser, err = c.integer("SELECT max(pk) FROM (SELECT max(pk) AS pk FROM users UNION ALL SELECT max(pk) FROM tombstones)"); err != nil {
 		return nil, err
 	}
 	if w.lastGroup, err = c.integer("SELECT max(pk) FROM groups"); err != nil {

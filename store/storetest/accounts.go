@@ -301,7 +301,8 @@ func testTombstones(f *fixture) {
 		f.Helper()
 		a := f.create(f.draft("mortal"))
 		t := store.Tombstone{
-			Company: f.company, Connection: "c-1", ExternalID: external, ID: a.ID, Created: a.Created, Deleted: deleted,
+			Company: f.company, Connection: "c-1", ExternalID: external, ID: a.ID, Epoch: 1 + int64(deleted.Day()),
+			Created: a.Created, Deleted: deleted,
 		}
 		f.check(f.DeleteAccount(f.ctx, store.AccountDelete{Before: a, Tombstone: &t}))
 		return t
@@ -350,7 +351,7 @@ func testAdoption(f *fixture) {
 	f.check(f.DeleteAccount(f.ctx, store.AccountDelete{Before: first, Tombstone: &tomb, Events: []store.Event{f.event("delete", first.ID)}}))
 
 	// A creation that fails takes nothing over.
-	f.create(f.draft("taken"))
+	taken := f.create(f.draft("taken"))
 	refused := f.draft("taken")
 	refused.ID = first.ID
 	_, err := f.WriteAccount(f.ctx, store.AccountWrite{After: refused, Adopt: &tomb})
@@ -369,6 +370,7 @@ func testAdoption(f *fixture) {
 	f.want("the tombstone afterwards", err, store.ErrNotFound)
 	f.same("members of the group it was in before", f.members(g.ID), []string(nil))
 	f.same("actions", ids(f.log(f.company), func(e store.Event) string { return e.Action }), []string{"delete", "create"})
+	f.same("the list", ids(f.everybody(), accountID), []string{second.ID, taken.ID}) // the old id, so the old place
 	page, err := f.ListAccounts(f.ctx, f.company, store.Query{Limit: 10, Total: true,
 		Filter: query.Leaf{Path: store.ColumnID, Op: query.Equal, Type: query.String, Value: second.ID}})
 	f.check(err)

@@ -118,6 +118,52 @@ func testConnections(f *fixture) {
 	}
 }
 
+func testConnectionUpdate(f *fixture) {
+	okta := store.Connection{
+		ID: store.NewID(), Company: f.company, Name: "okta", Mode: store.ModeLive, Epoch: 2, QuirksOff: []string{"one"}, Created: f.now(),
+	}
+	entra := store.Connection{ID: store.NewID(), Company: f.company, Name: "entra", Mode: store.ModeLive, Created: f.now()}
+	f.check(f.CreateConnection(f.ctx, okta, nil))
+	f.check(f.CreateConnection(f.ctx, entra, nil))
+	for _, step := range []struct {
+		mode   string
+		quirks []string
+	}{
+		{store.ModePaused, []string{"one", "two"}},
+		{store.ModePaused, []string{"two"}},
+		{store.ModeLive, nil},
+		{store.ModeLive, nil},
+	} {
+		// What else the caller thinks of the connection is not stored.
+		f.check(f.UpdateConnection(f.ctx, store.Connection{
+			ID: okta.ID, Company: f.company, Name: "entra", Mode: step.mode, Epoch: 9, QuirksOff: step.quirks, Created: f.now(),
+		}, []store.Event{f.event("connection.update", okta.ID)}))
+		okta.Mode, okta.QuirksOff = step.mode, step.quirks
+		got, err := f.Connection(f.ctx, okta.ID)
+		f.check(err)
+		f.same("by id", got, okta)
+		got, err = f.ConnectionByName(f.ctx, f.company, "okta")
+		f.check(err)
+		f.same("by name", got, okta)
+	}
+	all, err := f.ListConnections(f.ctx, f.company)
+	f.check(err)
+	f.same("list", all, []store.Connection{okta, entra})
+	f.same("events", ids(f.log(f.company), func(e store.Event) string { return e.Target }), []string{okta.ID, okta.ID, okta.ID, okta.ID})
+
+	globex := f.newCompany("globex").ID
+	for what, c := range map[string]store.Connection{
+		"one that is not there":  {ID: store.NewID(), Company: f.company, Mode: store.ModePaused},
+		"one of another company": {ID: okta.ID, Company: globex, Mode: store.ModePaused},
+	} {
+		f.want(what, f.UpdateConnection(f.ctx, c, []store.Event{f.event("connection.update", c.ID)}), store.ErrNotFound)
+	}
+	got, err := f.Connection(f.ctx, okta.ID)
+	f.check(err)
+	f.same("afterwards", got, okta)
+	f.same("events afterwards", len(f.log(f.company))+len(f.log(globex)), 4)
+}
+
 func testTokens(f *fixture) {
 	c := store.Connection{ID: store.NewID(), Company: f.company, Name: "okta", Created: f.now()}
 	f.check(f.CreateConnection(f.ctx, c, nil))

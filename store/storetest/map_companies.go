@@ -202,6 +202,24 @@ func (m *Map) ListConnections(ctx context.Context, company string) ([]store.Conn
 	return all, nil
 }
 
+// UpdateConnection implements [store.Connections].
+func (m *Map) UpdateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	news := notices(nil, events)
+	return m.connections.update(c.ID, func(old fact[store.Connection]) (fact[store.Connection], error) {
+		if old.gone || old.value.Company != c.Company {
+			return old, store.ErrNotFound
+		}
+		next := old.value
+		next.Mode, next.QuirksOff = c.Mode, slices.Clone(c.QuirksOff)
+		return old.with(next, news), nil
+	})
+}
+
 func copyToken(t store.Token) store.Token {
 	t.Scopes = slices.Clone(t.Scopes)
 	return t

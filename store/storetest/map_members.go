@@ -145,16 +145,6 @@ func (m *Map) Members(ctx context.Context, company, group, after string, limit i
 	return all, nil
 }
 
-// IsMember implements [store.Groups].
-func (m *Map) IsMember(ctx context.Context, company, group, account string) (bool, error) {
-	end, err := m.begin(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer end()
-	return m.isMember(company, group, account), nil
-}
-
 // MembershipsOf implements [store.Groups].
 func (m *Map) MembershipsOf(ctx context.Context, company string, accounts []string) (map[string][]store.Membership, error) {
 	end, err := m.begin(ctx)

@@ -223,6 +223,22 @@ func testSeatOfFailedWrite(f *fixture) {
 		f.Error("the only seat was lost to a write that was refused")
 	}
 	f.same("pool", f.pool(pro), store.Pool{Company: f.company, License: pro, Total: 1, Used: 1, Reserved: 1})
+
+	// A taken name is the answer also where there is no seat: another seat would not help.
+	renamed := f.read(stale.ID)
+	renamed.UserName = "taken"
+	before := f.read(stale.ID)
+	for what, w := range map[string]store.AccountWrite{
+		"a creation": claim(nil, f.draft("taken"), pro, f),
+		"a rename":   claim(&before, renamed, pro, f),
+	} {
+		_, err = f.WriteAccount(f.ctx, w)
+		f.wantConflict(what+" under a taken name, with a fallback for want of a seat", err, "UserName", "taken")
+		w.NoSeat = nil
+		_, err = f.WriteAccount(f.ctx, w)
+		f.wantConflict(what+" under a taken name, without a seat", err, "UserName", "taken")
+	}
+	f.same("the account that was not renamed", f.read(stale.ID), before, kept)
 }
 
 func testSeatSwap(f *fixture) {

@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Companies", testCompanies},
 		{"Company is all or nothing", testCompanyConflicts},
 		{"Connections", testConnections},
+		{"Connections changed", testConnectionUpdate},
 		{"Tokens", testTokens},
 
 		{"Account round trip", testAccountRoundTrip},

@@ -45,6 +45,7 @@ type (
 	noEvents       struct{ *Map }
 	noVersions     struct{ *Map }
 	oversells      struct{ *Map }
+	seatFirst      struct{ *Map }
 	evicts         struct{ *Map }
 	crosses        struct{ *Map }
 	noFilter       struct{ *Map }
@@ -87,6 +88,13 @@ func (s oversells) WriteAccount(ctx context.Context, w store.AccountWrite) (stor
 	}
 	if err == nil {
 		return a, nil
+	}
+	return s.Map.WriteAccount(ctx, w)
+}
+
+func (s seatFirst) WriteAccount(ctx context.Context, w store.AccountWrite) (store.Account, error) {
+	if p, err := s.Pool(ctx, w.After.Company, w.After.Seat); err == nil && w.After.Seat != "" && w.NoSeat == nil && p.Used >= p.Total {
+		return store.Account{}, store.ErrNoSeat
 	}
 	return s.Map.WriteAccount(ctx, w)
 }
@@ -196,6 +204,7 @@ func faults() []fault {
 		{"forgets the events of deletions", "Events", func(m *Map) store.Store { return noEvents{m} }},
 		{"does not look at versions", "Compare-and-set storm", func(m *Map) store.Store { return noVersions{m} }},
 		{"gives one seat too many", "Seat storm", func(m *Map) store.Store { return oversells{m} }},
+		{"looks for a seat before the name", "Seat of a failed write", func(m *Map) store.Store { return seatFirst{m} }},
 		{"puts people out when seats are lowered", "Seats lowered", func(m *Map) store.Store { return evicts{m} }},
 		{"finds groups of other companies", "Isolation", func(m *Map) store.Store { return crosses{m} }},
 		{"lists groups without the filter", "Filters on groups", func(m *Map) store.Store { return noFilter{m} }},

@@ -202,6 +202,8 @@ CREATE TABLE tombstones (
 	ext     TEXT NOT NULL,
 	deleted INTEGER NOT NULL,
 	id      TEXT NOT NULL,
+	pk      INTEGER NOT NULL, -- of the deleted account: the place of one that takes the id over
+	epoch   INTEGER NOT NULL,
 	created INTEGER,
 	PRIMARY KEY (co, conn, ext, deleted, id)
 ) WITHOUT ROWID;
