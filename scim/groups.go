@@ -49,7 +49,7 @@ func (x *exchange) groupBody(body map[string]any) (Resource, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	members, _, err := bodyMembers(x.Registry.Group, body, x.quirks)
+	members, err := bodyMembers(x.Registry.Group, body, x.quirks)
 	return r, members, err
 }
 

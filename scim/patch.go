@@ -44,7 +44,7 @@ func parsePatch(in map[string]any, q *quirks) ([]operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if listed != nil && !containsFold(listed, patchURN) && !q.Allow(quirkUnknownSchemas) {
+	if listed != nil && !containsFold(listed, patchURN) && !q.unknownSchemas() {
 		return nil, badRequest(invalidSyntax, "The schemas must hold %q.", patchURN)
 	}
 	value, _ := member(in, "Operations")
@@ -116,7 +116,11 @@ func applyPatch(rt *schema.ResourceType, parser *filter.Parser, before Resource,
 		p.resource = Resource{}
 	}
 	for _, op := range ops {
-		if err := p.apply(op); err != nil {
+		err := p.unwrap(&op)
+		if err == nil {
+			err = p.apply(op)
+		}
+		if err != nil {
 			return nil, nil, op.located(err)
 		}
 	}
@@ -132,6 +136,29 @@ type patcher struct {
 	named    map[string]bool // nil: not wanted
 	visits   int             // see maxVisits
 	body     bool            // a POST or PUT body is read, not a PATCH
+
+	filters     map[string]filter.Path // see read
+	filterBytes int
+}
+
+// unwrap brings an operation that has the URN of the core schema, as its path or in its value, to the form without.
+func (p *patcher) unwrap(op *operation) error {
+	if op.HasPath {
+		if !p.q.corePath(p.rt, op.Path) {
+			return nil
+		}
+		if op.Op == opRemove {
+			return badRequest(mutability, "%s cannot be removed; name its attributes.", p.rt.Core.URN)
+		}
+		op.Path, op.HasPath = "", false
+	}
+	object, ok := op.Value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	object, err := p.q.coreObject(p.rt, object)
+	op.Value = object
+	return err
 }
 
 func (p *patcher) apply(op operation) error {
@@ -144,7 +171,7 @@ func (p *patcher) apply(op operation) error {
 		case op.Op == opRemove:
 			return badRequest(noTarget, "The operation %q needs a path.", opRemove)
 		case !ok:
-			return badRequest(invalidValue, "Without a path the value must be an object of attributes.")
+			return badRequest(invalidValue, "Without the path of an attribute the value must be an object of attributes.")
 		}
 		return p.merge(op.Op, "", object)
 	}
@@ -235,7 +262,7 @@ func (p *patcher) writable(t schema.Target, within bool) (bool, error) {
 		return false, nil // follows from what the resource has
 	case attr.Returned == schema.ReturnedNever:
 		return false, nil // a password: people sign in at their identity provider, so nobody needs it here
-	case p.body && isMembers(t):
+	case p.body && isMembers(t) && t.Sub == nil:
 		return false, nil // see bodyMembers
 	case attr.Mutability == schema.ReadOnly, t.Sub != nil && t.Sub.Mutability == schema.ReadOnly:
 		if p.body || within && p.q.ignoreReadOnly() {

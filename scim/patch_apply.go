@@ -39,7 +39,7 @@ func (p *patcher) list(verb string, t schema.Target, old []any, value any) (any,
 		}
 		return p.settle(attr, edited(writtenOf(old), edit))
 	}
-	if verb == opRemove && (value == nil || !p.q.Allow(quirkRemoveValues)) {
+	if verb == opRemove && !p.q.removesListed(value) {
 		return nil, nil
 	}
 	values, err := p.values(attr, value)
@@ -72,7 +72,7 @@ func (p *patcher) selected(verb string, t filter.Path, old []any, value any) (an
 	case !found && verb == opRemove:
 		// There is nothing left to remove: the state that was asked for.
 	case !found:
-		if t.Stamp == nil || !p.q.Allow(quirkFilterCreates) {
+		if !p.q.filterCreates(t.Stamp) {
 			return nil, badRequest(noTarget, "No value of %s is selected by the filter in the path.", attr.Name)
 		}
 		if !clearsOnly(edit) {

@@ -36,7 +36,11 @@ func groupPatch(rt *schema.ResourceType, parser *filter.Parser, ops []operation,
 	p := patcher{rt: rt, parser: parser, q: q}
 	var edit groupEdit
 	for _, op := range ops {
-		if err := p.split(op, &edit); err != nil {
+		err := p.unwrap(&op)
+		if err == nil {
+			err = p.split(op, &edit)
+		}
+		if err != nil {
 			return groupEdit{}, op.located(err)
 		}
 	}
@@ -47,7 +51,7 @@ func groupPatch(rt *schema.ResourceType, parser *filter.Parser, ops []operation,
 func (p *patcher) split(op operation, edit *groupEdit) error {
 	if op.HasPath {
 		head, bracket := cutBracket(strings.TrimSpace(op.Path))
-		if target, ok := p.rt.Resolve(head); !ok || !isMembers(target) {
+		if _, target, ok := p.resolve(head); !ok || !isMembers(target) {
 			edit.Attributes = append(edit.Attributes, op)
 			return nil
 		} else if target.Sub != nil {
@@ -66,7 +70,7 @@ func (p *patcher) split(op operation, edit *groupEdit) error {
 	}
 	rest := make(map[string]any, len(object))
 	for _, key := range sortedKeys(object) {
-		if target, ok := p.rt.Resolve(key); !ok || !isMembers(target) || target.Sub != nil {
+		if _, target, ok := p.resolve(key); !ok || !isMembers(target) || target.Sub != nil {
 			rest[key] = object[key]
 			continue
 		}
@@ -106,7 +110,7 @@ func (p *patcher) memberStep(op operation, head, bracket string) (memberStep, er
 	if op.Op != opRemove && !op.HasValue {
 		return memberStep{}, badRequest(invalidValue, "The operation %q needs a value.", op.Op)
 	}
-	if op.Op == opRemove && (op.Value == nil || !p.q.Allow(quirkRemoveValues)) {
+	if op.Op == opRemove && !p.q.removesListed(op.Value) {
 		return memberStep{Kind: membersClear}, nil
 	}
 	ids, err := memberIDs(op.Value, p.q)
@@ -156,15 +160,24 @@ func equalValues(ids []string, n query.Node) (_ []string, ok bool) {
 	return nil, false
 }
 
-// bodyMembers gives the ids of the members that the body of a POST or PUT lists; given is false when it does not name them.
-func bodyMembers(rt *schema.ResourceType, in map[string]any, q *quirks) (ids []string, given bool, err error) {
+// bodyMembers gives the ids of the members that the body of a POST or PUT lists. The error is an *Error.
+func bodyMembers(rt *schema.ResourceType, in map[string]any, q *quirks) ([]string, error) {
+	in, err := q.coreObject(rt, in)
+	if err != nil {
+		return nil, err
+	}
+	p := patcher{rt: rt, q: q}
+	var members any
+	given := false
 	for _, key := range sortedKeys(in) {
-		if target, ok := rt.Resolve(key); ok && isMembers(target) && target.Sub == nil {
-			ids, err := memberIDs(in[key], q)
-			return ids, true, err
+		if _, target, ok := p.resolve(key); ok && isMembers(target) && target.Sub == nil {
+			if given {
+				return nil, badRequest(invalidSyntax, "members is given twice.")
+			}
+			members, given = in[key], true
 		}
 	}
-	return nil, false, nil
+	return memberIDs(members, q)
 }
 
 // memberIDs reads the value of members: a list of objects, of which only the value counts. Ids that come twice are given once.
@@ -174,10 +187,9 @@ func memberIDs(value any, q *quirks) ([]string, error) {
 	}
 	list, ok := value.([]any)
 	if !ok {
-		if !q.Allow(quirkBareElement) {
+		if list, ok = q.listOfOne(value); !ok {
 			return nil, badRequest(invalidValue, "members must be a list of objects, not %s.", shown(value))
 		}
-		list = []any{value}
 	}
 	ids := make([]string, 0, len(list))
 	seen := make(map[string]bool, len(list))
@@ -201,7 +213,7 @@ func memberID(item any, q *quirks) (string, error) {
 		value, _ := member(item, "value")
 		id, _ = value.(string)
 	case string:
-		if !q.Allow(quirkMemberString) {
+		if !q.bareMember() {
 			return "", badRequest(invalidValue, "A member must be an object with a value, not %s.", quoted(item))
 		}
 		id = item

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"usher/scim/schema"
 	"usher/store"
 )
 
@@ -27,6 +28,9 @@ func TestGroupPatch(t *testing.T) {
 		{"add by URN", `[{"op":"add","path":"urn:ietf:params:scim:schemas:core:2.0:Group:members","value":[{"value":"a"}]}]`, []memberStep{add("a")}, ""},
 		{"add nobody", `[{"op":"add","path":"members","value":[]},{"op":"add","path":"members","value":null}]`, nil, ""},
 		{"add without a path", `[{"op":"add","value":{"members":[{"value":"a"}]}}]`, []memberStep{add("a")}, ""},
+		{"add by URN and dot", `[{"op":"add","path":"urn:ietf:params:scim:schemas:core:2.0:Group.members","value":[{"value":"a"}]},{"op":"remove","path":"` + schema.GroupURN + `.members[value eq \"b\"]"}]`, []memberStep{add("a"), remove("b")}, ""},
+		{"core URN's object", `[{"op":"add","value":{"` + schema.GroupURN + `":{"members":[{"value":"a"}],"displayName":"S"}}}]`, []memberStep{add("a")}, `{"displayName":"S"}`},
+		{"core URN as path", `[{"op":"replace","path":"` + schema.GroupURN + `","value":{"members":[{"value":"a"}]}}]`, []memberStep{replace("a")}, ""},
 		{"single object", `[{"op":"add","path":"members","value":{"value":"a"}}]`, []memberStep{add("a")}, ""},
 		{"bare ids", `[{"op":"add","path":"members","value":["a","b"]},{"op":"add","path":"members","value":"c"}]`, []memberStep{add("a", "b"), add("c")}, ""},
 		{"remove listed, Entra", `[{"op":"Remove","path":"members","value":[{"$ref":null,"value":"a"}]}]`, []memberStep{remove("a")}, ""},
@@ -96,6 +100,9 @@ func TestGroupPatch_Refused(t *testing.T) {
 		{"and", `[{"op":"remove","path":"members[value eq \"a\" and value eq \"b\"]"}]`, invalidPath},
 		{"broken", `[{"op":"remove","path":"members[value eq"}]`, invalidPath},
 		{"unknown", `[{"op":"remove","path":"members[bogus eq \"a\"]"}]`, invalidPath},
+		{"unknown part", `[{"op":"add","path":"members.bogus","value":[{"value":"a"}]}]`, invalidPath},
+		{"core URN removed", `[{"op":"remove","path":"` + schema.GroupURN + `"}]`, mutability},
+		{"members in the core URN's object twice", `[{"op":"add","value":{"Members":[],"` + schema.GroupURN + `":{"members":[]}}}]`, invalidSyntax},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q := newQuirks(nil)
@@ -103,7 +110,10 @@ func TestGroupPatch_Refused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = groupPatch(rt, testParser(), ops, q)
+			edit, err := groupPatch(rt, testParser(), ops, q)
+			if err == nil { // the rest is said when the operations on attributes are applied
+				_, _, err = applyPatch(rt, testParser(), Resource{"displayName": "S"}, edit.Attributes, q)
+			}
 			wantError(t, err, 400, test.scimType, "")
 		})
 	}
@@ -131,22 +141,31 @@ func TestGroupPatch_Refused(t *testing.T) {
 func TestBodyMembers(t *testing.T) {
 	rt := testGroup(t)
 	for _, test := range []struct {
-		body  string
-		ids   []string
-		given bool
+		body string
+		ids  []string
 	}{
-		{`{"displayName":"g"}`, nil, false},
-		{`{"displayName":"g","members":null}`, nil, true},
-		{`{"displayName":"g","members":[]}`, []string{}, true},
-		{`{"displayName":"g","MEMBERS":[{"Value":"a"},{"value":"b"},{"value":"a"}]}`, []string{"a", "b"}, true},
+		{`{"displayName":"g"}`, nil},
+		{`{"displayName":"g","members":null}`, nil},
+		{`{"displayName":"g","members":[]}`, []string{}},
+		{`{"displayName":"g","MEMBERS":[{"Value":"a"},{"value":"b"},{"value":"a"}]}`, []string{"a", "b"}},
+		{`{"displayName":"g","` + schema.GroupURN + `:members":[{"value":"a"}]}`, []string{"a"}},
+		{`{"displayName":"g","` + schema.GroupURN + `.members":[{"value":"a"}]}`, []string{"a"}},
+		{`{"displayName":"g","` + schema.GroupURN + `":{"members":[{"value":"a"}]}}`, []string{"a"}},
 	} {
-		ids, given, err := bodyMembers(rt, object(t, test.body), newQuirks(nil))
-		if err != nil || given != test.given || !cmp.Equal(ids, test.ids) {
-			t.Errorf("%s: %#v, %t, %v", test.body, ids, given, err)
+		if _, err := normalise(rt, object(t, test.body), newQuirks(nil)); err != nil {
+			t.Errorf("%s: %v", test.body, err)
+		}
+		ids, err := bodyMembers(rt, object(t, test.body), newQuirks(nil))
+		if err != nil || !cmp.Equal(ids, test.ids) {
+			t.Errorf("%s: %#v, %v", test.body, ids, err)
 		}
 	}
-	_, _, err := bodyMembers(rt, object(t, `{"members":[{"display":"a"}]}`), newQuirks(nil))
+	_, err := bodyMembers(rt, object(t, `{"members":[{"display":"a"}]}`), newQuirks(nil))
 	wantError(t, err, 400, invalidValue, "member")
+	_, err = bodyMembers(rt, object(t, `{"members":[],"`+schema.GroupURN+`:members":[{"value":"a"}]}`), newQuirks(nil))
+	wantError(t, err, 400, invalidSyntax, "members is given twice")
+	_, err = normalise(rt, object(t, `{"displayName":"g","members.value":["a"]}`), newQuirks(nil))
+	wantError(t, err, 400, invalidPath, "members.value")
 }
 
 func TestFoldMembers(t *testing.T) {

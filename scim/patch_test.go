@@ -2,6 +2,10 @@ package scim
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -137,6 +141,11 @@ func TestApplyPatch(t *testing.T) {
 			adaIs(`,"enterprise":{"department":"Research",`+adaManager+`}`, "")},
 		{"extension removed", `[{"op":"remove","path":"` + schema.EnterpriseURN + `"}]`, adaIs(`,"enterprise":{"department":"Research",`+adaManager+`}`, "")},
 		{"extension cleared", `[{"op":"replace","value":{"` + schema.EnterpriseURN + `":null}}]`, adaIs(`,"enterprise":{"department":"Research",`+adaManager+`}`, "")},
+		{"password is not kept, by its URN", `[{"op":"replace","path":"` + schema.UserURN + `:password","value":"p"}]`, adaIs()},
+		{"selected value left with nothing", `[{"op":"replace","path":"emails[type eq \"home\"]","value":{"primary":false}}]`, adaIs(`,{"value":"h@x","type":"home"}`, "")},
+		{"sub-attribute that holds nothing", `[{"op":"add","path":"ims.type","value":"xmpp"},{"op":"add","path":"ims.primary","value":true}]`, adaIs()},
+		{"value without a value", `[{"op":"add","path":"entitlements","value":[{"display":"d","type":"t"}]}]`, adaIs(`]`, `],"entitlements":[{"display":"d","type":"t"}]`)},
+		{"selected value keeps its display", `[{"op":"add","path":"emails[type eq \"home\"].display","value":"d"},{"op":"remove","path":"emails[type eq \"home\"].value"}]`, adaIs(`"value":"h@x",`, `"display":"d",`)},
 		{"core URN in a path", `[{"op":"replace","path":"` + schema.UserURN + `:title","value":"Lead"},{"op":"replace","path":"URN:ietf:params:scim:schemas:core:2.0:User:name.givenName","value":"A"}]`, adaIs("Analyst", "Lead", `"Ada"`, `"A"`)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -180,6 +189,8 @@ func TestApplyPatch_Refused(t *testing.T) {
 		{"required emptied", `[{"op":"replace","value":{"userName":""}}]`, invalidValue, "userName"},
 		{"nothing selected to replace", `[{"op":"replace","path":"emails[type eq \"fax\"].value","value":"x"}]`, noTarget, "emails"},
 		{"nothing selected to add to", `[{"op":"add","path":"ims[value eq \"x\"].display","value":"x"}]`, noTarget, "ims"},
+		{"several objects for one value", `[{"op":"replace","path":"emails[type eq \"work\"]","value":[{"value":"a"},{"value":"b"}]}]`, invalidValue, "A single value of emails must be an object, not a list."},
+		{"list in a list", `[{"op":"replace","path":"emails","value":[[{"value":"a"},{"value":"b"}]]}]`, invalidValue, "A single value of emails must be an object, not a list."},
 		{"type", `[{"op":"replace","path":"active","value":"maybe"}]`, invalidValue, `active must be true or false, not "maybe"`},
 		{"type of a sub-attribute", `[{"op":"replace","path":"emails[type eq \"work\"].value","value":{"a":1}}]`, invalidValue, "emails.value"},
 		{"unknown attribute", `[{"op":"replace","path":"favouriteColour","value":"x"}]`, invalidPath, "favouriteColour"},
@@ -189,6 +200,47 @@ func TestApplyPatch_Refused(t *testing.T) {
 			_, err := patched(t, rt, ada, test.ops, quirkUnknownAttribute, quirkFilterCreates)
 			wantError(t, err, 400, test.scimType, test.detail)
 		})
+	}
+}
+
+// What begins with the name of something that there is, is no unknown attribute: passing it over would answer 200 to what was not done.
+func TestApplyPatch_Misnamed(t *testing.T) {
+	rt := testUser(t)
+	const core, ent = schema.UserURN, schema.EnterpriseURN
+	for _, name := range []string{
+		"active.value", "ACTIVE.value", "active:value", "active.", core + ":active.value", core + ".active.value", core + ".bogus", core + ":", core + ".",
+		"name.bogus", "name.givenName.x", "name:givenName", "emails.bogus", `emails[type eq "work"].bogus`, `emails[bogus eq "x"].value`, `emails[bogus eq "x"]`,
+		`emails [ type eq "work" and bogus eq "x" ].value`, `schemas[bogus eq "x"]`, core + `:emails[bogus eq "x"].value`, core + `.emails[bogus eq "x"].value`,
+		ent + ":manager.bogus", ent + ".bogus", "department.value", "manager.bogus", "externalId.x", "meta.bogus",
+	} {
+		path, err := json.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := name
+		if i := strings.Index(name, "bogus"); i >= 0 {
+			shown = "bogus"
+		}
+		for _, list := range []string{`[{"op":"replace","path":` + string(path) + `,"value":false}]`, `[{"op":"replace","value":{` + string(path) + `:false}}]`} {
+			_, err := patched(t, rt, ada, list)
+			if e, ok := errors.AsType[*Error](err); !ok || e.Status != 400 || e.ScimType != invalidPath || !strings.Contains(strings.ReplaceAll(e.Detail, `\"`, `"`), shown) {
+				t.Errorf("%s: the error is %v", list, err)
+			}
+		}
+		_, err = normalised(t, rt, `{"userName":"a",`+string(path)+`:false}`)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Status != 400 || e.ScimType != invalidSyntax {
+			t.Errorf("body with %s: the error is %v", name, err)
+		}
+	}
+	for _, name := range []string{"bogus", "bogus.value", "bogus:value", `bogus[type eq \"x\"].value`, core + ":bogus", core + ":bogus.value", ent + ":bogus", "urn:x:2.0:User", "urn:x:2.0:User:active", schema.GroupURN, strings.Repeat(".:", 200)} {
+		for _, list := range []string{`[{"op":"replace","path":"` + name + `","value":false}]`, `[{"op":"replace","value":{"` + name + `":false}}]`} {
+			if strings.HasPrefix(name, ".") && strings.Contains(list, `"path"`) {
+				continue // no name at all
+			}
+			if got, err := patched(t, rt, ada, list); err != nil || got != adaIs() {
+				t.Errorf("%s: %s, %v", list, got, err)
+			}
+		}
 	}
 }
 
@@ -225,6 +277,92 @@ func TestApplyPatch_LongLists(t *testing.T) {
 	}
 	_, err := patched(t, testUser(t), body, list(maxVisits/maxValues+1))
 	wantError(t, err, 400, invalidValue, "too many values")
+}
+
+// Reading paths is bounded: what is new to the parser is dear, whatever its length.
+func TestApplyPatch_ManyFilters(t *testing.T) {
+	group := testGroup(t)
+	// members makes a path with so many comparisons, like no other of another n.
+	members := func(terms, n int) string {
+		parts := make([]string, terms)
+		for i := range parts {
+			name := []byte("value")
+			for b := range name {
+				if n>>b&1 == 1 {
+					name[b] -= 'a' - 'A'
+				}
+			}
+			n >>= len(name)
+			parts[i] = string(name) + ` eq "` + strings.Repeat("i", 36) + `"`
+		}
+		return "members[" + strings.Join(parts, " or ") + "]"
+	}
+	try := func(paths ...string) error {
+		ops := make([]operation, len(paths))
+		for i, path := range paths {
+			ops[i] = operation{Op: opRemove, Path: path, HasPath: true}
+		}
+		_, err := groupPatch(group, testParser(), ops, newQuirks(nil))
+		return err
+	}
+	many := func(n int, path func(i int) string) []string {
+		paths := make([]string, n)
+		for i := range paths {
+			paths[i] = path(i)
+		}
+		return paths
+	}
+	for _, test := range []struct {
+		name  string
+		paths []string
+	}{
+		{"one member each", many(20_000, func(i int) string { return fmt.Sprintf(`members[value eq "%d"]`, i) })},
+		{"the same long one", many(500, func(int) string { return members(100, 0) })},
+		{"a few long ones", many(4, func(i int) string { return members(100, i) })},
+		{"as many forms as are allowed", many(maxFilters, func(i int) string { return members(2, i) })},
+	} {
+		if err := try(test.paths...); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	wantError(t, try(many(maxFilters+1, func(i int) string { return members(2, i) })...), 400, invalidPath, "256 forms")
+	wantError(t, try(many(60, func(i int) string { return members(100, i) })...), 400, invalidPath, "65536 bytes")
+	wantError(t, try(many(250, func(i int) string { return strings.Replace(members(40, 0), "i", strconv.Itoa(i), 1) })...), 400, invalidPath, "65536 bytes")
+
+	// A long path is read once, however often it comes.
+	q := newQuirks(nil)
+	ops := make([]operation, 50)
+	for i := range ops {
+		ops[i] = operation{Op: opRemove, Path: strings.ReplaceAll(members(100, 0), `"`, ""), HasPath: true}
+	}
+	if _, err := groupPatch(group, testParser(), ops, q); err != nil {
+		t.Error(err)
+	}
+	if got := q.Applied()[filter.QuirkUnquotedLiteral]; got != 100 {
+		t.Errorf("%d literals were read, want 100", got)
+	}
+
+	// The same holds of keys that are paths.
+	keys := make(map[string]any)
+	for i := range maxFilters + 1 {
+		keys[fmt.Sprintf(`emails[%s(value eq "x"%s].value`, strings.Repeat("(", i%30), strings.Repeat(")", i%30+1)+strings.Repeat(" ", i/30))] = nil
+	}
+	_, _, err := applyPatch(testUser(t), testParser(), Resource{"userName": "a"}, []operation{{Op: opReplace, Value: keys, HasValue: true}}, newQuirks(nil))
+	wantError(t, err, 400, invalidPath, "256 forms")
+}
+
+func TestAppendForm(t *testing.T) {
+	for path, want := range map[string]string{
+		`emails[type eq "work"].value`:                         `emails[type eq ""].value`,
+		`emails[type eq "a\"]b" and value eq "\\"].value`:      `emails[type eq "" and value eq ""].value`,
+		`emails[primary eq true]`:                              `emails[primary eq true]`,
+		`emails[type eq "open`:                                 `emails[type eq "`,
+		`emails[type eq "` + strings.Repeat("x", 8000) + `\"]`: `emails[type eq "`,
+	} {
+		if got := string(appendForm(nil, path)); got != want {
+			t.Errorf("%s has the form %s, want %s", path, got, want)
+		}
+	}
 }
 
 func TestApplyPatch_Named(t *testing.T) {
@@ -368,6 +506,7 @@ func FuzzPatch(f *testing.F) {
 		`[{"op":"replace","path":"members","value":["a",{"value":"b"}]},{"op":"replace","value":{"members":null,"displayName":"x"}}]`,
 		`[{"op":"remove","path":"` + schema.EnterpriseURN + `"}]`,
 		`[{"op":"add","path":"emails.value","value":null}]`,
+		`[{"op":"replace","value":{"` + schema.UserURN + `":{"active":false}}},{"op":"replace","path":"` + schema.GroupURN + `","value":{"members":[]}},{"op":"add","path":"` + schema.UserURN + `.title","value":"x"}]`,
 		`[{"op":"add","path":"x509Certificates[value eq \"QQ\"]","value":{}}]`,
 	} {
 		f.Add([]byte(`{"Operations":` + list + `}`))

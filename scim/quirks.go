@@ -6,9 +6,8 @@ import (
 	"usher/scim/filter"
 )
 
-// quirks decides, for one request, which departures from the standard are tolerated, and remembers which were needed. Each has a name.
-// One that reads something in another way is a method, beside the names of its vendor; one that only lets something pass is an Allow
-// where it is needed. Where a quirk is off the answer is the standard's.
+// quirks decides, for one request, which departures from the standard are tolerated, and remembers which were needed. Each has a name
+// and is a method, beside the names of its vendor. Where a quirk is off the answer is the standard's.
 // It is not safe for concurrent use.
 type quirks struct {
 	off     []string
@@ -20,7 +19,8 @@ func newQuirks(off []string) *quirks {
 	return &quirks{off: off}
 }
 
-// Allow says whether a quirk is on, and counts it if so: it is called where a request needs the quirk, and nowhere else.
+// Allow says whether a quirk is on, and counts it if so: it is called where a request needs the quirk, and nowhere else. It is what the
+// filter package asks, and the methods of the quirks.
 func (q *quirks) Allow(name string) bool {
 	if slices.Contains(q.off, name) {
 		return false
@@ -40,30 +40,30 @@ func (q *quirks) note(name string) {
 // Applied gives how often each quirk was needed.
 func (q *quirks) Applied() map[string]int { return q.applied }
 
-// quirkInfo describes one quirk for people.
-type quirkInfo struct {
-	Name     string
+// QuirkInfo describes one quirk for people.
+type QuirkInfo struct {
+	Name     string // by which a connection switches it off
 	Vendor   string // who is known to need it
-	Sentence string
+	Sentence string // what is tolerated
 }
 
-// quirkTable lists all quirks.
-func quirkTable() []quirkInfo {
+// Quirks lists all vendor quirks. The list is the caller's.
+func Quirks() []QuirkInfo {
 	return slices.Concat(entraQuirks(), oktaQuirks(), otherQuirks(), filterQuirks())
 }
 
 // QuirkNames lists the names of all vendor quirks: what a connection can switch off.
 func QuirkNames() []string {
 	var names []string
-	for _, info := range quirkTable() {
+	for _, info := range Quirks() {
 		names = append(names, info.Name)
 	}
 	return names
 }
 
 // filterQuirks are those about filters; most of them the filter package asks for.
-func filterQuirks() []quirkInfo {
-	return []quirkInfo{
+func filterQuirks() []QuirkInfo {
+	return []QuirkInfo{
 		{filter.QuirkUnquotedLiteral, "authentik", `A bare word in a filter is a string: userName eq ada.`},
 		{filter.QuirkValuePathTail, "Entra", `A filter may compare a sub-attribute of selected values: emails[type eq "work"].value eq "x".`},
 		{filter.QuirkQuotedBoolean, "Entra", `A boolean may be quoted in a filter or path: roles[primary eq "True"].`},

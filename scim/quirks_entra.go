@@ -23,8 +23,8 @@ const (
 	quirkUndeclared      = "schemas-undeclared"
 )
 
-func entraQuirks() []quirkInfo {
-	return []quirkInfo{
+func entraQuirks() []QuirkInfo {
+	return []QuirkInfo{
 		{quirkOpCase, "Entra", `The op of a PATCH operation may be written in any case: "Replace".`},
 		{quirkBooleanString, "Entra, Keycloak, OneLogin", `A boolean may be sent as the string "True" or "False", in any case.`},
 		{quirkDottedKeys, "Entra", `The members of an object of attributes may be named by paths: "name.givenName", or an attribute with its URN.`},
@@ -116,3 +116,29 @@ func (q *quirks) roleDocument(attr *schema.Attribute, value string) (role, displ
 
 // emptyClears says whether the empty string is no value.
 func (q *quirks) emptyClears() bool { return q.Allow(quirkEmptyString) }
+
+// pathAsKey says whether a member of an object of attributes may be named by a path.
+func (q *quirks) pathAsKey() bool { return q.Allow(quirkDottedKeys) }
+
+// filterCreates says whether a value is made when the filter in a path selects none; stamp is what the filter says of it, nil when that is
+// not enough to make one.
+func (q *quirks) filterCreates(stamp map[string]any) bool {
+	return stamp != nil && q.Allow(quirkFilterCreates)
+}
+
+// removesListed says whether the operation remove takes only the values that it lists, and not all.
+func (q *quirks) removesListed(value any) bool { return value != nil && q.Allow(quirkRemoveValues) }
+
+// onlyElement gives the value of an attribute that has one, when it was sent as a list.
+func (q *quirks) onlyElement(list []any) (any, bool) {
+	if len(list) != 1 || !q.Allow(quirkSingleElement) {
+		return nil, false
+	}
+	return list[0], true
+}
+
+// unknownSchemas says whether a message may list a schema that the server does not know.
+func (q *quirks) unknownSchemas() bool { return q.Allow(quirkUnknownSchemas) }
+
+// undeclared says whether an extension may be used that is not listed.
+func (q *quirks) undeclared() bool { return q.Allow(quirkUndeclared) }

@@ -5,8 +5,8 @@ const (
 	quirkReadOnlyInValue = "read-only-in-patch-value"
 )
 
-func oktaQuirks() []quirkInfo {
-	return []quirkInfo{
+func oktaQuirks() []QuirkInfo {
+	return []QuirkInfo{
 		{quirkReadOnlyInValue, "Okta, authentik", `A read-only attribute, such as id, among others in the value of a PATCH operation is ignored.`},
 	}
 }

@@ -17,10 +17,12 @@ const (
 	quirkMemberString     = "member-as-string"
 	quirkTwoPrimaries     = "two-primaries"
 	quirkManagerID        = "manager-id"
+	quirkCoreObject       = "core-schema-object"
+	quirkDottedURN        = "dotted-urn"
 )
 
-func otherQuirks() []quirkInfo {
-	return []quirkInfo{
+func otherQuirks() []QuirkInfo {
+	return []QuirkInfo{
 		{quirkUnknownAttribute, "all", `Attributes and schemas that the server does not know are ignored, in paths too.`},
 		{quirkMissingSchemas, "hand-made clients", `A message may lack schemas.`},
 		{quirkNumberString, "hand-made clients", `A number may be sent for a string.`},
@@ -29,6 +31,8 @@ func otherQuirks() []quirkInfo {
 		{quirkMemberString, "hand-made clients", `A member of a group may be given as the bare id.`},
 		{quirkTwoPrimaries, "PingOne", `Of several values that say they are the primary one, the first is.`},
 		{quirkManagerID, "OneLogin", `In a manager, managerId stands for value.`},
+		{quirkCoreObject, "hand-made clients", `The core attributes may be sent in an object under the URN of their schema, like those of an extension.`},
+		{quirkDottedURN, "hand-made clients", `An attribute may be joined to the URN of its schema by a dot.`},
 	}
 }
 
@@ -54,4 +58,68 @@ func (q *quirks) alias(attr *schema.Attribute, name string) *schema.Attribute {
 		return attr.SubAttribute("value")
 	}
 	return nil
+}
+
+// ignoreUnknown says whether an attribute that the server does not have may be passed over.
+func (q *quirks) ignoreUnknown() bool { return q.Allow(quirkUnknownAttribute) }
+
+// missingSchemas says whether a message may lack the schemas that it must have.
+func (q *quirks) missingSchemas() bool { return q.Allow(quirkMissingSchemas) }
+
+// listOfOne makes a list of a single value that was sent for an attribute that has a list.
+func (q *quirks) listOfOne(value any) ([]any, bool) {
+	if !q.Allow(quirkBareElement) {
+		return nil, false
+	}
+	return []any{value}, true
+}
+
+// bareMember says whether a member of a group may be a string, its id.
+func (q *quirks) bareMember() bool { return q.Allow(quirkMemberString) }
+
+// firstPrimary says whether the first counts of several values that are written as the primary one.
+func (q *quirks) firstPrimary() bool { return q.Allow(quirkTwoPrimaries) }
+
+// corePath says whether a path is the URN of the core schema, so that the value is an object of attributes as without a path.
+func (q *quirks) corePath(rt *schema.ResourceType, path string) bool {
+	return strings.EqualFold(strings.TrimSpace(path), rt.Core.URN) && q.Allow(quirkCoreObject)
+}
+
+// coreObject gives an object of attributes with those beside the others that are in an object under the URN of the core schema. The object
+// given stays as it is. An attribute in both places is refused: which of the two was meant is not ours to guess.
+func (q *quirks) coreObject(rt *schema.ResourceType, object map[string]any) (map[string]any, error) {
+	value, found := member(object, rt.Core.URN)
+	if !found || !q.Allow(quirkCoreObject) {
+		return object, nil
+	}
+	inner, ok := value.(map[string]any)
+	if !ok {
+		return nil, badRequest(invalidValue, "%s must be an object.", rt.Core.URN)
+	}
+	out := make(map[string]any, len(object)+len(inner))
+	for name, value := range object {
+		if !strings.EqualFold(name, rt.Core.URN) {
+			out[name] = value
+		}
+	}
+	for _, name := range sortedKeys(inner) {
+		if _, beside := member(object, name); beside {
+			return nil, badRequest(invalidSyntax, "%s is given twice, in the object of %s and beside it.", quoted(name), rt.Core.URN)
+		}
+		out[name] = inner[name]
+	}
+	return out, nil
+}
+
+// dottedURN gives the full name of an attribute that is joined to the URN of its schema by a dot.
+func (q *quirks) dottedURN(rt *schema.ResourceType, name string) (full string, t schema.Target, ok bool) {
+	urn, rest := cutURN(rt, name)
+	if urn == "" || !strings.HasPrefix(rest, ".") {
+		return "", schema.Target{}, false
+	}
+	full = urn + ":" + rest[1:]
+	if t, ok = rt.Resolve(full); !ok {
+		return "", schema.Target{}, false
+	}
+	return full, t, q.Allow(quirkDottedURN)
 }

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestQuirks(t *testing.T) {
 		{quirk: quirkDottedKeys, ops: `[{"op":"replace","value":{"name.givenName":"A","` + ent + `:department":"Sales"}}]`, on: adaIs(`"Ada"`, `"A"`, "Research", "Sales"), off: invalidSyntax},
 		{quirk: quirkDottedKeys, ops: `[{"op":"replace","value":{"` + schema.UserURN + `:title":"Lead"}}]`, on: adaIs("Analyst", "Lead"), off: invalidSyntax},
 		{quirk: quirkDottedKeys, ops: `[{"op":"replace","value":{"` + ent + `":{"manager.value":"m2"}}}]`, on: adaIs(adaManager, `"manager":{"value":"m2"}`), off: invalidSyntax},
-		{quirk: quirkDottedKeys, ops: `[{"op":"replace","value":{"emails[type eq \"work\"].value":"n@x"}}]`, on: adaIs("w@x", "n@x"), off: adaIs()},
+		{quirk: quirkDottedKeys, ops: `[{"op":"replace","value":{"emails[type eq \"work\"].value":"n@x"}}]`, on: adaIs("w@x", "n@x"), off: invalidPath},
 		{quirk: quirkDottedKeys, body: `{"userName":"a","name.givenName":"A","name":{"familyName":"L"}}`, on: `{"userName":"a","name":{"familyName":"L","givenName":"A"}}`, off: invalidSyntax},
 
 		{quirk: quirkFilterCreates, ops: `[{"op":"replace","path":"phoneNumbers[type eq \"mobile\"].value","value":"5"}]`, on: adaIs(`]`, `],"phoneNumbers":[{"value":"5","type":"mobile"}]`), off: noTarget},
@@ -96,8 +97,20 @@ func TestQuirks(t *testing.T) {
 		{quirk: quirkUnknownAttribute, body: `{"userName":"a","` + ent + `":{"bogus":"x"}}`, on: `{"userName":"a"}`, off: invalidSyntax},
 		{quirk: quirkUnknownAttribute, ops: `[{"op":"add","value":{"favouriteColour":"green","title":"Lead"}}]`, on: adaIs("Analyst", "Lead"), off: invalidSyntax},
 		{quirk: quirkUnknownAttribute, ops: `[{"op":"add","path":"favouriteColour","value":"green"},{"op":"add","path":"title","value":"Lead"}]`, on: adaIs("Analyst", "Lead"), off: invalidPath},
-		{quirk: quirkUnknownAttribute, ops: `[{"op":"remove","path":"urn:x:2.0:User:colour"},{"op":"add","path":"name.bogus","value":"x"},{"op":"add","path":"` + ent + `:bogus","value":"x"}]`, on: adaIs(), off: invalidPath},
-		{quirk: quirkUnknownAttribute, ops: `[{"op":"add","path":"bogus[type eq \"work\"].value","value":"x"},{"op":"add","path":"emails[type eq \"work\"].bogus","value":"x"}]`, on: adaIs(), off: invalidPath},
+		{quirk: quirkUnknownAttribute, ops: `[{"op":"remove","path":"urn:x:2.0:User:colour"},{"op":"add","path":"bogus.name","value":"x"},{"op":"add","path":"` + ent + `:bogus","value":"x"}]`, on: adaIs(), off: invalidPath},
+		{quirk: quirkUnknownAttribute, ops: `[{"op":"add","path":"bogus[type eq \"work\"].value","value":"x"},{"op":"add","path":"` + ent + `:bogus.name","value":"x"}]`, on: adaIs(), off: invalidPath},
+
+		{quirk: quirkCoreObject, ops: `[{"op":"replace","value":{"` + schema.UserURN + `":{"active":false,"name.givenName":"A"},"title":"Lead"}}]`, on: adaIs(`"active":true`, `"active":false`, `"Ada"`, `"A"`, "Analyst", "Lead"), off: invalidPath},
+		{quirk: quirkCoreObject, ops: `[{"op":"replace","path":" URN:ietf:params:scim:schemas:core:2.0:User ","value":{"active":false}}]`, on: adaIs(`"active":true`, `"active":false`), off: invalidPath},
+		{quirk: quirkCoreObject, ops: `[{"op":"replace","path":"` + schema.UserURN + `","value":false}]`, on: invalidValue, off: invalidPath},
+		{quirk: quirkCoreObject, ops: `[{"op":"replace","path":"` + schema.UserURN + `"}]`, on: invalidValue, off: invalidValue},
+		{quirk: quirkCoreObject, ops: `[{"op":"remove","path":"` + schema.UserURN + `"}]`, on: mutability, off: invalidPath},
+		{quirk: quirkCoreObject, ops: `[{"op":"replace","value":{"` + schema.UserURN + `":null}}]`, on: invalidValue, off: invalidPath},
+		{quirk: quirkCoreObject, body: `{"` + strings.ToLower(schema.UserURN) + `":{"userName":"a","active":false,"` + ent + `":{"department":"d"}}}`, on: `{"userName":"a","active":false,"enterprise":{"department":"d"}}`, off: invalidSyntax},
+		{quirk: quirkDottedURN, ops: `[{"op":"replace","path":"` + schema.UserURN + `.active","value":false},{"op":"replace","path":"` + ent + `.department","value":"Sales"}]`, on: adaIs(`"active":true`, `"active":false`, "Research", "Sales"), off: invalidPath},
+		{quirk: quirkDottedURN, ops: `[{"op":"replace","path":"` + schema.UserURN + `.emails[type eq \"work\"].value","value":"n@x"}]`, on: adaIs("w@x", "n@x"), off: invalidPath},
+		{quirk: quirkDottedURN, ops: `[{"op":"replace","value":{"` + schema.UserURN + `.name.givenName":"A"}}]`, on: adaIs(`"Ada"`, `"A"`), off: invalidPath},
+		{quirk: quirkDottedURN, body: `{"userName":"a","` + schema.UserURN + `.active":false}`, on: `{"userName":"a","active":false}`, off: invalidSyntax},
 
 		{quirk: quirkNumberString, body: `{"userName":12345678901234567890,"title":1.50}`, on: `{"userName":"12345678901234567890","title":"1.50"}`, off: invalidValue},
 		{quirk: quirkBareElement, body: `{"emails":{"value":"x","type":"work"}}`, on: `{"emails":[{"value":"x","type":"work"}]}`, off: invalidValue},
@@ -215,13 +228,13 @@ func TestQuirks_Standard(t *testing.T) {
 	}
 }
 
-func TestQuirkTable(t *testing.T) {
+func TestQuirks_Listed(t *testing.T) {
 	names := QuirkNames()
 	slices.Sort(names)
-	if len(slices.Compact(names)) != len(quirkTable()) {
+	if len(slices.Compact(names)) != len(Quirks()) {
 		t.Error("two quirks have one name")
 	}
-	for _, info := range quirkTable() {
+	for _, info := range Quirks() {
 		if info.Name == "" || info.Vendor == "" || info.Sentence == "" {
 			t.Errorf("%+v is not complete", info)
 		}

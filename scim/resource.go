@@ -2,6 +2,7 @@ package scim
 
 import (
 	"strings"
+	"unicode"
 
 	"usher/scim/schema"
 )
@@ -16,6 +17,10 @@ type Resource map[string]any
 // normalise makes the resource that the body of a POST or PUT describes. Attributes that clients cannot write are passed over.
 // Members of a group are not part of it: see bodyMembers. The error is an *Error; the caller checks the outcome with checkResource.
 func normalise(rt *schema.ResourceType, in map[string]any, q *quirks) (Resource, error) {
+	in, err := q.coreObject(rt, in)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkSchemas(rt, in, q); err != nil {
 		return nil, err
 	}
@@ -37,15 +42,15 @@ func checkSchemas(rt *schema.ResourceType, in map[string]any, q *quirks) error {
 	for _, urn := range listed {
 		isCore := strings.EqualFold(urn, rt.Core.URN)
 		core = core || isCore
-		if !isCore && rt.Extension(urn) == nil && !q.Allow(quirkUnknownSchemas) {
+		if !isCore && rt.Extension(urn) == nil && !q.unknownSchemas() {
 			return badRequest(invalidSyntax, "The schemas of a %s may not hold %s.", rt.Name, quoted(urn))
 		}
 	}
-	if !core && !q.Allow(quirkMissingSchemas) {
+	if !core && !q.missingSchemas() {
 		return badRequest(invalidSyntax, "The schemas must hold %q.", rt.Core.URN)
 	}
 	for _, extension := range rt.Extensions {
-		if _, used := member(in, extension.URN); used && !containsFold(listed, extension.URN) && !q.Allow(quirkUndeclared) {
+		if _, used := member(in, extension.URN); used && !containsFold(listed, extension.URN) && !q.undeclared() {
 			return badRequest(invalidSyntax, "The schemas must hold %q, whose attributes are given.", extension.URN)
 		}
 	}
@@ -60,7 +65,7 @@ func schemasOf(in map[string]any, q *quirks) ([]string, error) {
 		return nil, badRequest(invalidSyntax, "The schemas must be a list of strings.")
 	}
 	if len(list) == 0 {
-		if q.Allow(quirkMissingSchemas) {
+		if q.missingSchemas() {
 			return nil, nil
 		}
 		return nil, badRequest(invalidSyntax, "The schemas are missing.")
@@ -85,9 +90,16 @@ func containsFold(list []string, s string) bool {
 	return false
 }
 
-// checkResource says whether the resource may be stored: all that is required is there, and each value is of its attribute's type.
-// The error is an *Error with the scimType invalidValue.
+// maxName is how many bytes a name of a resource may have: userName, displayName or externalId. Names are looked up, and shown in lists.
+const maxName = 1024
+
+// checkResource says whether the resource may be stored: all that is required is there, each value is of its attribute's type, and names
+// are such as can be looked up and shown. How long the document may be is not looked at. The error is an *Error with the scimType
+// invalidValue.
 func checkResource(rt *schema.ResourceType, r Resource) error {
+	if err := checkNames(rt, r); err != nil {
+		return err
+	}
 	if externalID, ok := r["externalId"]; ok {
 		if t, ok := rt.Resolve("externalId"); ok {
 			if err := t.Attribute.Validate(externalID); err != nil {
@@ -103,6 +115,20 @@ func checkResource(rt *schema.ResourceType, r Resource) error {
 			if err := checkAttributes(extension.Attributes, values); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func checkNames(rt *schema.ResourceType, r Resource) error {
+	for _, name := range []string{"userName", "displayName", "externalId"} {
+		text, _ := r[name].(string)
+		if len(text) > maxName {
+			return badRequest(invalidValue, "%s may have %d bytes at most, not %d.", name, maxName, len(text))
+		}
+		attr := rt.Core.Attribute(name)
+		if attr != nil && attr.Required && strings.ContainsFunc(text, unicode.IsControl) {
+			return badRequest(invalidValue, "%s may not have control characters.", name)
 		}
 	}
 	return nil

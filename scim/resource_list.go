@@ -3,6 +3,7 @@ package scim
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"usher/scim/schema"
@@ -58,11 +59,11 @@ func clearsOnly(edit map[string]any) bool {
 	return true
 }
 
-// hollow says whether a value of a multi-valued attribute holds nothing but what describes a value.
+// hollow says whether a value of a multi-valued attribute holds nothing but what tells it from others.
 func hollow(object map[string]any) bool {
 	for name := range object {
 		switch name {
-		case "type", "primary", "display":
+		case "type", "primary":
 		default:
 			return false
 		}
@@ -70,13 +71,8 @@ func hollow(object map[string]any) bool {
 	return true
 }
 
-// edited applies an edit to the values that are marked as written; nil removes them. A value from which the edit takes the last thing that
-// it held goes too.
+// edited applies an edit to the values that are marked as written; nil removes them.
 func edited(elements []element, edit map[string]any) []element {
-	clears := false
-	for _, value := range edit {
-		clears = clears || value == nil
-	}
 	kept := elements[:0]
 	for _, e := range elements {
 		if e.written {
@@ -84,11 +80,7 @@ func edited(elements []element, edit map[string]any) []element {
 				continue
 			}
 			object, _ := e.value.(map[string]any)
-			next := merged(object, edit)
-			if len(next) == 0 || clears && hollow(next) {
-				continue
-			}
-			e.value = next
+			e.value = merged(object, edit)
 		}
 		kept = append(kept, e)
 	}
@@ -182,8 +174,13 @@ func keyOf(attr *schema.Attribute, value any) elementKey {
 	return elementKey{value: text, kind: strings.ToLower(kind)}
 }
 
-// settle makes the list of values out of what an operation left: no value twice, one primary at most. It is nil when no value is left.
+// settle makes the list of values out of what an operation left: none that is hollow, no value twice, one primary at most. It is nil when
+// no value is left.
 func (p *patcher) settle(attr *schema.Attribute, elements []element) (any, error) {
+	elements = slices.DeleteFunc(elements, func(e element) bool {
+		object, ok := e.value.(map[string]any)
+		return ok && hollow(object)
+	})
 	elements = distinct(attr, elements)
 	if len(elements) > maxValues {
 		return nil, badRequest(invalidValue, "%s may have %d values at most, not %d.", attr.Name, maxValues, len(elements))
@@ -231,7 +228,7 @@ func (p *patcher) onePrimary(attr *schema.Attribute, elements []element) error {
 			chosen = i
 		}
 	}
-	if claims > 1 && !p.q.Allow(quirkTwoPrimaries) {
+	if claims > 1 && !p.q.firstPrimary() {
 		return badRequest(invalidValue, "%s may have one primary value only.", attr.Name)
 	}
 	for i := range elements {

@@ -32,8 +32,8 @@ func (p *patcher) simple(attr *schema.Attribute, value any) (any, error) {
 		if len(value) == 0 {
 			return nil, nil
 		}
-		if len(value) == 1 && p.q.Allow(quirkSingleElement) {
-			return p.simple(attr, value[0])
+		if only, ok := p.q.onlyElement(value); ok {
+			return p.simple(attr, only)
 		}
 	}
 	return nil, mismatch(attr, value)
@@ -77,9 +77,12 @@ func (p *patcher) complex(attr *schema.Attribute, value any) (map[string]any, er
 		if len(value) == 0 {
 			return nil, nil
 		}
-		if len(value) == 1 && p.q.Allow(quirkSingleElement) {
-			return p.complex(attr, value[0])
+		if only, ok := p.q.onlyElement(value); ok {
+			return p.complex(attr, only)
 		}
+	}
+	if attr.MultiValued {
+		return nil, badRequest(invalidValue, "A single value of %s must be an object, not %s.", attr.Name, shown(value))
 	}
 	return nil, mismatch(attr, value)
 }
@@ -97,7 +100,7 @@ func (p *patcher) object(attr *schema.Attribute, in map[string]any) (map[string]
 			}
 		}
 		switch {
-		case sub == nil && p.q.Allow(quirkUnknownAttribute):
+		case sub == nil && p.q.ignoreUnknown():
 			continue
 		case sub == nil:
 			return nil, badRequest(invalidSyntax, "%s has no sub-attribute %s.", attr.Name, quoted(key))
@@ -128,10 +131,9 @@ func (p *patcher) values(attr *schema.Attribute, value any) ([]any, error) {
 	}
 	list, ok := value.([]any)
 	if !ok {
-		if !p.q.Allow(quirkBareElement) {
+		if list, ok = p.q.listOfOne(value); !ok {
 			return nil, mismatch(attr, value)
 		}
-		list = []any{value}
 	}
 	values := make([]any, 0, len(list))
 	for _, item := range list {

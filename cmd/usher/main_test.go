@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -23,9 +24,12 @@ func TestMain(m *testing.M) {
 // TestScript runs the command line as a shell would; see testdata/script. Beside the commands of testscript there are:
 //
 //	status N usher ...     runs the program, which must leave with status N and, if it is not 0, one line on stderr
-//	start MARK usher ...   runs the program in the background until it has printed a line with MARK on either output
+//	start MARK usher ...   runs the program in the background until it has printed a line with MARK on either output, and keeps
+//	                       that line in the file "started"
 //	stop                   interrupts that program, which must leave with status 0
 //	field NAME FILE VAR    sets a variable to a member of the JSON object in a file; "stdout" is the output of the last command
+//	scim N METHOD PATH [FILE]  sends a request with the body in FILE to $BASE with the token $TOKEN, which must be answered with
+//	                       status N, and keeps the answer in the file "answer"
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -35,7 +39,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "start": start, "stop": stop, "field": field,
+			"status": status, "start": start, "stop": stop, "field": field, "scim": scim,
 		},
 	})
 }
@@ -85,6 +89,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("the program ended before it printed %q: %s", args[0], &said)
 		}
 		if strings.Contains(line, args[0]) {
+			ts.Check(os.WriteFile(ts.MkAbs("started"), []byte(line), 0o600))
 			break
 		}
 	}
@@ -111,4 +116,24 @@ func field(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no %q in %s", args[0], args[1])
 	}
 	ts.Setenv(args[2], fmt.Sprint(value))
+}
+
+func scim(ts *testscript.TestScript, _ bool, args []string) {
+	body := ""
+	if len(args) > 3 {
+		body = ts.ReadFile(args[3])
+	}
+	req, err := http.NewRequest(args[1], ts.Getenv("BASE")+args[2], strings.NewReader(body))
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+ts.Getenv("TOKEN"))
+	req.Header.Set("Content-Type", "application/scim+json")
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), answer, 0o600))
+	if fmt.Sprint(resp.StatusCode) != args[0] {
+		ts.Fatalf("answered with %d, want %s: %s", resp.StatusCode, args[0], answer)
+	}
 }

@@ -19,8 +19,9 @@ const (
 	userURN    = "urn:ietf:params:scim:schemas:extension:usher:2.0:User"
 )
 
-// TestKill9 kills the server under load, again and again, and checks what the next one finds: no answered creation is lost, the
-// seats are those of the people who have them, and nobody waits beside a free seat.
+// TestKill9 kills the server under load, again and again, and checks what it has left: the license ledger is whole and says of
+// every person and every seat what is. Then it checks what the next server finds: no answered creation is lost, the seats are those
+// of the people who have them, and nobody waits beside a free seat.
 func TestKill9(t *testing.T) {
 	rounds, load := 5, 500*time.Millisecond
 	if os.Getenv("USHER_SCALE") == "full" {
@@ -36,6 +37,7 @@ func TestKill9(t *testing.T) {
 		}
 		answered = append(answered, created...)
 
+		checkLedger(t, data)
 		s = demo(t, "--data", data)
 		if round == rounds-1 {
 			created = answered
@@ -52,8 +54,8 @@ func TestKill9(t *testing.T) {
 	t.Logf("%d creations were answered in %d rounds", len(answered), rounds)
 }
 
-// pushUntilKilled creates people who ask for a seat, some of whom leave again, kills the server in the midst of it, and gives the
-// ids of those whose creation was answered.
+// pushUntilKilled creates people who ask for a seat, some of whom are deactivated or deleted again, kills the server in the midst
+// of it, and gives the ids of those whose creation was answered and who were not deleted.
 func pushUntilKilled(t *testing.T, s *server, round int, load time.Duration) []string {
 	t.Helper()
 	const workers = 8
@@ -76,6 +78,12 @@ func pushUntilKilled(t *testing.T, s *server, round int, load time.Duration) []s
 				if status != http.StatusCreated {
 					t.Errorf("a creation was answered with %d", status)
 					return
+				}
+				if i%7 == 6 { // gone again, with a seat or a place in the queue
+					if _, err := s.call(t.Context(), http.MethodDelete, "/Users/"+made.ID, "", nil); err != nil {
+						return
+					}
+					continue
 				}
 				mu.Lock()
 				created = append(created, made.ID)

@@ -78,6 +78,20 @@ func (c *Client) RevokeToken(ctx context.Context, company, id string) error {
 	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "tokens", id)
 }
 
+// Connections lists the connections of a company.
+func (c *Client) Connections(ctx context.Context, company string) ([]Connection, error) {
+	var out list[Connection]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "connections")
+	return out.Items, err
+}
+
+// ChangeConnection changes the connection with the name or id. When it returns, all requests that begin find the change.
+func (c *Client) ChangeConnection(ctx context.Context, company, connection string, in ConnectionChange) (Connection, error) {
+	var out Connection
+	err := c.do(ctx, http.MethodPatch, &out, in, "companies", company, "connections", connection)
+	return out, err
+}
+
 // AddRule gives a license to the members of a group.
 func (c *Client) AddRule(ctx context.Context, company string, in NewRule) (Rule, error) {
 	var out Rule

@@ -1,5 +1,5 @@
-// Package adminapi is the operations of the people who run usher, as JSON over HTTP: companies, the tokens of identity providers,
-// license rules and seats.
+// Package adminapi is the operations of the people who run usher, as JSON over HTTP: companies, the connections of identity
+// providers and their tokens, license rules and seats.
 //
 // [NewHandler] gives the operations, [Client] calls them. The command line is such a client: it speaks to the handler over the
 // socket in the server's data folder ([Dial]), or, when no server runs on the folder, opens the folder itself and calls the same
@@ -11,13 +11,15 @@
 //	GET    /v1/companies/{company}/tokens             the tokens, without their secrets
 //	POST   /v1/companies/{company}/tokens             NewToken -> CreatedToken
 //	DELETE /v1/companies/{company}/tokens/{id}
+//	GET    /v1/companies/{company}/connections        how often each quirk was applied included
+//	PATCH  /v1/companies/{company}/connections/{connection} ConnectionChange -> Connection
 //	GET    /v1/companies/{company}/rules
 //	POST   /v1/companies/{company}/rules              NewRule -> Rule
 //	DELETE /v1/companies/{company}/rules/{id}
 //	GET    /v1/companies/{company}/licenses           the pools with their numbers
 //	PUT    /v1/companies/{company}/licenses/{license} Seats -> License
 //
-// {company} is the company's short name. What is refused is answered with a problem document (RFC 9457) whose detail is one
+// {company} is the company's short name, {connection} a connection's name or id. What is refused is answered with a problem document (RFC 9457) whose detail is one
 // sentence for people.
 //
 // The package decides nothing about licenses: it hands changes to licensing.Directory. It leaves listening, the lock on the

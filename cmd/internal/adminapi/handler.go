@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"usher/licensing"
@@ -45,23 +46,31 @@ type Config struct {
 	Directory Directory
 	// Changed is called after tokens or connections have changed, before the change is answered.
 	Changed func()
-	Logger  *slog.Logger
-	Clock   func() time.Time // nil: the system's
+	// QuirkCounts gives how often each quirk was applied for a connection (id) since the server's start; nil where no server runs.
+	QuirkCounts func(connection string) map[string]int64
+	Logger      *slog.Logger
+	Clock       func() time.Time // nil: the system's
 }
 
 // Handler answers the operations. It is safe for concurrent use. It does not ask who calls: whoever mounts it decides who can.
 type Handler struct {
-	store     Store
-	directory Directory
-	changed   func()
-	log       *slog.Logger
-	clock     func() time.Time
-	mux       *http.ServeMux
+	store       Store
+	directory   Directory
+	changed     func()
+	quirkCounts func(connection string) map[string]int64
+	log         *slog.Logger
+	clock       func() time.Time
+	mux         *http.ServeMux
+
+	connections sync.Mutex // held while a connection is changed
 }
 
 // NewHandler makes a handler.
 func NewHandler(c Config) *Handler {
-	h := &Handler{store: c.Store, directory: c.Directory, changed: c.Changed, log: c.Logger, clock: c.Clock, mux: http.NewServeMux()}
+	h := &Handler{
+		store: c.Store, directory: c.Directory, changed: c.Changed, quirkCounts: c.QuirkCounts, log: c.Logger, clock: c.Clock,
+		mux: http.NewServeMux(),
+	}
 	if h.clock == nil {
 		h.clock = time.Now
 	}
@@ -73,6 +82,8 @@ func NewHandler(c Config) *Handler {
 	h.handle("GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
 	h.handle("POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
 	h.handle("DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))
+	h.handle("GET /v1/companies/{company}/connections", h.inCompany(h.listConnections))
+	h.handle("PATCH /v1/companies/{company}/connections/{connection}", h.inCompany(h.changeConnection))
 	h.handle("GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
 	h.handle("POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
 	h.handle("DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
@@ -100,7 +111,7 @@ type companyOperation func(ctx context.Context, c call, company store.Company) (
 
 func (h *Handler) handle(pattern string, op operation) {
 	method, _, _ := strings.Cut(pattern, " ")
-	success := map[string]int{"GET": http.StatusOK, "PUT": http.StatusOK, "POST": http.StatusCreated, "DELETE": http.StatusNoContent}[method]
+	success := map[string]int{"GET": http.StatusOK, "PUT": http.StatusOK, "PATCH": http.StatusOK, "POST": http.StatusCreated, "DELETE": http.StatusNoContent}[method]
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		operator := r.Header.Get(operatorHeader)
 		if operator == "" {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"usher/licensing"
+	"usher/scim"
 	"usher/store"
 	"usher/store/sqlite"
 )
@@ -216,6 +217,98 @@ func TestToken_Storm(t *testing.T) {
 	}
 }
 
+func TestConnection(t *testing.T) {
+	d := newDesk(t)
+	company := d.acme(t)
+	for _, name := range []string{"okta", "us/entra 50%"} {
+		if _, err := d.CreateToken(t.Context(), "acme", NewToken{Connection: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connections, err := d.Connections(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	okta := Connection{Name: "okta", Mode: store.ModeLive, QuirksOff: []string{}, Created: now}
+	entra := okta
+	entra.Name = "us/entra 50%"
+	ignore := cmpopts.IgnoreFields(Connection{}, "ID")
+	if diff := cmp.Diff([]Connection{okta, entra}, connections, ignore); diff != "" {
+		t.Fatalf("listed (-want +got)\n%s", diff)
+	}
+
+	before, changes := len(d.events(t, company.ID)), d.changes
+	steps := []struct {
+		change ConnectionChange
+		mode   string
+		off    []string
+		same   bool // nothing is to be written
+	}{
+		{ConnectionChange{}, store.ModeLive, []string{}, true},
+		{ConnectionChange{Mode: store.ModeLive, QuirksOn: []string{"dotted-keys"}}, store.ModeLive, []string{}, true},
+		{ConnectionChange{QuirksOff: []string{"patch-op-case", "dotted-keys", "dotted-keys"}}, store.ModeLive, []string{"dotted-keys", "patch-op-case"}, false},
+		{ConnectionChange{QuirksOff: []string{"dotted-keys"}}, store.ModeLive, []string{"dotted-keys", "patch-op-case"}, true},
+		{ConnectionChange{Mode: store.ModePaused, QuirksOn: []string{"dotted-keys"}}, store.ModePaused, []string{"patch-op-case"}, false},
+		{ConnectionChange{Mode: store.ModeLive, QuirksOn: []string{"patch-op-case"}}, store.ModeLive, []string{}, false},
+	}
+	for _, named := range []string{"us/entra 50%", connections[0].ID} {
+		for i, step := range steps {
+			after, err := d.ChangeConnection(t.Context(), "acme", named, step.change)
+			if err != nil {
+				t.Fatalf("%s, step %d: %v", named, i, err)
+			}
+			if after.Mode != step.mode || !slices.Equal(after.QuirksOff, step.off) {
+				t.Errorf("%s, step %d: %+v", named, i, after)
+			}
+			kept, err := d.store.Connection(t.Context(), after.ID)
+			if err != nil || kept.Mode != step.mode || !slices.Equal(kept.QuirksOff, step.off) {
+				t.Errorf("%s, step %d: the store has %+v, %v", named, i, kept, err)
+			}
+			if !step.same {
+				before, changes = before+1, changes+1
+			}
+			if events := d.events(t, company.ID); len(events) != before || d.changes != changes {
+				t.Errorf("%s, step %d: %d events and %d changes told, want %d and %d", named, i, len(events), d.changes, before, changes)
+			}
+		}
+	}
+	last := d.events(t, company.ID)[before-1]
+	if last.Kind != store.EventConnection || last.Action != ActionUpdateConnection || last.Target != connections[0].ID || last.Actor.ID != "olga" {
+		t.Errorf("event %+v", last)
+	}
+	if want := `{"from":{"mode":"paused","quirks_off":["patch-op-case"]},"to":{"mode":"live","quirks_off":[]}}`; string(last.Detail) != want {
+		t.Errorf("it tells %s, want %s", last.Detail, want)
+	}
+}
+
+// Changes of one connection at the same moment are all made.
+func TestConnection_Storm(t *testing.T) {
+	d := newDesk(t)
+	d.handler.changed = func() {}
+	d.acme(t)
+	if _, err := d.CreateToken(t.Context(), "acme", NewToken{Connection: "okta"}); err != nil {
+		t.Fatal(err)
+	}
+	names := scim.QuirkNames()
+	var wg sync.WaitGroup
+	for _, name := range names {
+		wg.Go(func() {
+			if _, err := d.ChangeConnection(t.Context(), "acme", "okta", ConnectionChange{QuirksOff: []string{name}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	connections, err := d.Connections(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff(names, connections[0].QuirksOff); diff != "" {
+		t.Errorf("off (-want +got)\n%s", diff)
+	}
+}
+
 func TestRule(t *testing.T) {
 	d := newDesk(t)
 	company := d.acme(t)
@@ -268,6 +361,17 @@ func TestRefused(t *testing.T) {
 	rule := func(in NewRule) func() error {
 		return func() error { _, err := d.AddRule(t.Context(), "acme", in); return err }
 	}
+	connection := func(named string, in ConnectionChange) func() error {
+		return func() error { _, err := d.ChangeConnection(t.Context(), "acme", named, in); return err }
+	}
+	bare, err := d.store.CompanyByName(t.Context(), "bare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := store.Connection{ID: store.NewID(), Company: bare.ID, Name: "paused", Mode: store.ModePaused}
+	if err := d.store.CreateConnection(t.Context(), foreign, nil); err != nil {
+		t.Fatal(err)
+	}
 	seats := func(license string, total int) func() error {
 		return func() error { _, err := d.SetSeats(t.Context(), "acme", license, total); return err }
 	}
@@ -293,6 +397,16 @@ func TestRefused(t *testing.T) {
 		{"connection name with a line break", token("acme", NewToken{Connection: "a\nb"}), 400, "connection"},
 		{"expired before made", token("acme", NewToken{Connection: "okta", Expires: now}), 400, "expired"},
 		{"unknown token", func() error { return d.RevokeToken(t.Context(), "acme", "1") }, 404, `"1"`},
+		{"unknown connection", connection("okta", ConnectionChange{Mode: "paused"}), 404, `"okta"`},
+		{"connection of another company", connection(foreign.ID, ConnectionChange{Mode: "live"}), 404, foreign.ID},
+		{"unknown mode", connection("okta", ConnectionChange{Mode: "closed"}), 400, `"closed"`},
+		{"unknown quirk off", connection("okta", ConnectionChange{QuirksOff: []string{"tea-time"}}), 400, `"tea-time"`},
+		{"unknown quirk on", connection("okta", ConnectionChange{QuirksOn: []string{"tea-time"}}), 400, "usher connection quirks"},
+		{"quirk off and on", connection("okta", ConnectionChange{QuirksOff: []string{"dotted-keys"}, QuirksOn: []string{"dotted-keys"}}), 400, "at once"},
+		{"live without a local super-admin", func() error {
+			_, err := d.ChangeConnection(t.Context(), "bare", "paused", ConnectionChange{Mode: "live"})
+			return err
+		}, 409, "super-admin"},
 		{"unknown group", rule(NewRule{Group: "Sales", License: "ringex"}), 404, `"Sales"`},
 		{"rule with an unknown license", rule(NewRule{Group: "Sales", License: "gold"}), 400, `"gold"`},
 		{"unknown rule", func() error { return d.RemoveRule(t.Context(), "acme", "1") }, 404, `"1"`},

@@ -8,18 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
-	"unicode"
 
 	"usher/store"
 )
 
-// Actions of the events of connections and tokens.
+// Actions of the events of tokens.
 const (
-	ActionCreateConnection = "connection.create"
-	ActionCreateToken      = "token.create"
-	ActionRevokeToken      = "token.revoke"
+	ActionCreateToken = "token.create"
+	ActionRevokeToken = "token.revoke"
 )
 
 // tokenPrefix lets people and secret scanners recognise a token that has leaked.
@@ -53,7 +49,7 @@ func (h *Handler) createToken(ctx context.Context, c call, company store.Company
 	if !in.Expires.IsZero() && !in.Expires.After(c.now) {
 		return nil, problem(http.StatusBadRequest, "The token would have expired before it was made.")
 	}
-	connection, err := h.connection(ctx, c, company, in.Connection)
+	connection, err := h.openConnection(ctx, c, company, in.Connection)
 	if err != nil {
 		return nil, err
 	}
@@ -79,41 +75,6 @@ func (h *Handler) createToken(ctx context.Context, c call, company store.Company
 	return CreatedToken{Token: shown, Secret: secret}, nil
 }
 
-// connection gives the company's connection of that name and makes it if there is none. A connection is live as soon as it has a
-// token, so the company needs an administrator whom no identity provider can lock out.
-func (h *Handler) connection(ctx context.Context, c call, company store.Company, name string) (store.Connection, error) {
-	admins, err := h.store.ListLocalAdmins(ctx, company.ID)
-	if err != nil {
-		return store.Connection{}, fmt.Errorf("list local admins: %w", err)
-	}
-	if !slices.ContainsFunc(admins, func(a store.LocalAdmin) bool { return a.Role == RoleSuperAdmin }) {
-		return store.Connection{}, problem(http.StatusConflict,
-			"The company %q has no local super-admin, and without one its identity provider could lock everybody out: "+
-				"create the company with --admin LOGIN.", company.Name)
-	}
-	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return store.Connection{}, problem(http.StatusBadRequest, "%q cannot be a connection's name: it takes 1 to 64 printable characters.", name)
-	}
-	connection, err := h.store.ConnectionByName(ctx, company.ID, name)
-	if err == nil || !errors.Is(err, store.ErrNotFound) {
-		return connection, err
-	}
-	connection = store.Connection{ID: store.NewID(), Company: company.ID, Name: name, Mode: store.ModeLive, Created: c.now}
-	events, err := c.event(ActionCreateConnection, connection.ID, map[string]string{"name": name, "mode": connection.Mode})
-	if err != nil {
-		return store.Connection{}, err
-	}
-	err = h.store.CreateConnection(ctx, connection, events)
-	var conflict *store.ConflictError
-	if errors.As(err, &conflict) { // somebody else has just made it
-		return h.store.ConnectionByName(ctx, company.ID, name)
-	}
-	if err != nil {
-		return store.Connection{}, fmt.Errorf("create connection %s: %w", name, err)
-	}
-	return connection, nil
-}
-
 func (h *Handler) revokeToken(ctx context.Context, c call, company store.Company) (any, error) {
 	id := c.PathValue("id")
 	events, err := c.event(ActionRevokeToken, id, map[string]string{"id": id})
@@ -132,9 +93,5 @@ func (h *Handler) revokeToken(ctx context.Context, c call, company store.Company
 }
 
 func showToken(t store.Token, connection string) Token {
-	scopes := t.Scopes
-	if scopes == nil {
-		scopes = []string{}
-	}
-	return Token{ID: t.ID, Connection: connection, Scopes: scopes, Created: t.Created, Expires: t.Expires}
+	return Token{ID: t.ID, Connection: connection, Scopes: shownList(t.Scopes), Created: t.Created, Expires: t.Expires}
 }

@@ -58,6 +58,24 @@ type CreatedToken struct {
 	Secret string `json:"token"`
 }
 
+// Connection is one identity provider's link to a company as it is shown.
+type Connection struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Mode      string    `json:"mode"`       // "live" or "paused"
+	QuirksOff []string  `json:"quirks_off"` // names, sorted
+	Created   time.Time `json:"created"`
+	// QuirksApplied says how often each quirk was applied since the server's start; nil where no server runs.
+	QuirksApplied map[string]int64 `json:"quirks_applied,omitempty"`
+}
+
+// ConnectionChange changes a connection; what is left out stays as it is.
+type ConnectionChange struct {
+	Mode      string   `json:"mode,omitempty"`
+	QuirksOff []string `json:"quirks_off,omitempty"` // names of quirks to switch off
+	QuirksOn  []string `json:"quirks_on,omitempty"`  // and on again
+}
+
 // NewRule asks for a license for the members of a group.
 type NewRule struct {
 	Group    string `json:"group"` // id or display name

@@ -33,6 +33,7 @@ type App struct {
 	socket net.Listener
 	url    string // public address without a slash at the end
 	routes http.Handler
+	admin  http.Handler
 }
 
 // New opens the listeners and the data folder. The configuration must be valid, as LoadConfig gives it. The caller calls Close, also after Run.
@@ -65,6 +66,7 @@ func (a *App) open(ctx context.Context, c Config) error {
 		return fmt.Errorf("scim: %w", err)
 	}
 	a.routes = routes(handler)
+	a.admin = a.folder.admin(handler.QuirkCounts)
 	return nil
 }
 
@@ -72,18 +74,18 @@ func (a *App) open(ctx context.Context, c Config) error {
 func (a *App) SCIMBase() string { return a.url + scimPath }
 
 // Admin is the admin API of the server's folder.
-func (a *App) Admin() http.Handler { return a.folder.Admin() }
+func (a *App) Admin() http.Handler { return a.admin }
 
 // Run finishes what an earlier process has left undone, then serves until the context ends, and returns when the requests that
 // had begun are answered. It returns nil for a stop that was asked for.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.folder.directory.Resume(ctx); err != nil {
-		// What is open stays open and is tried again at the next start; people must be able to leave meanwhile.
+		// What is open stays open and is tried again by maintain; people must be able to leave meanwhile.
 		a.log.LogAttrs(ctx, slog.LevelError, "an earlier change could not be finished", slog.String("error", err.Error()))
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	a.serve(ctx, g, a.public, a.routes)
-	a.serve(ctx, g, a.socket, a.folder.Admin())
+	a.serve(ctx, g, a.socket, a.admin)
 	g.Go(func() error { return a.maintain(ctx) })
 	a.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", a.public.Addr().String()), slog.String("scim_base", a.SCIMBase()))
 	err := g.Wait()

@@ -22,7 +22,7 @@ type Folder struct {
 	store     *sqlite.Store
 	directory *licensing.Directory
 	auth      *authenticator
-	admin     *adminapi.Handler
+	log       *slog.Logger
 }
 
 // OpenFolder opens the data folder and makes it if it does not exist.
@@ -42,14 +42,20 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
 	}
-	f := &Folder{registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log)}
-	f.auth = newAuthenticator(s, time.Now)
-	f.admin = adminapi.NewHandler(adminapi.Config{Store: s, Directory: f.directory, Changed: f.auth.forget, Logger: log})
-	return f, nil
+	return &Folder{
+		registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log), auth: newAuthenticator(s, time.Now), log: log,
+	}, nil
 }
 
-// Admin is the admin API of the folder.
-func (f *Folder) Admin() http.Handler { return f.admin }
+// Admin makes the admin API of a folder on which no server runs.
+func (f *Folder) Admin() http.Handler { return f.admin(nil) }
+
+// admin makes the admin API; quirkCounts is as in [adminapi.Config].
+func (f *Folder) admin(quirkCounts func(connection string) map[string]int64) http.Handler {
+	return adminapi.NewHandler(adminapi.Config{
+		Store: f.store, Directory: f.directory, Changed: f.auth.forget, QuirkCounts: quirkCounts, Logger: f.log,
+	})
+}
 
 // Close closes the folder. Nothing may use it any more.
 func (f *Folder) Close() error { return f.store.Close() }

@@ -23,6 +23,11 @@ type commands struct {
 		Create companyCreate `cmd:"" help:"Add a company."`
 		List   companyList   `cmd:"" help:"List the companies."`
 	} `cmd:"" help:"Companies."`
+	Connection struct {
+		List   connectionList   `cmd:"" help:"List the connections of a company, with the quirks that were needed."`
+		Set    connectionSet    `cmd:"" help:"Pause a connection, or switch quirks off or on."`
+		Quirks connectionQuirks `cmd:"" help:"List the departures from the standard that are tolerated."`
+	} `cmd:"" help:"Connections of identity providers."`
 	Token struct {
 		Create tokenCreate `cmd:"" help:"Make a token for an identity provider; the connection is made on first use."`
 		List   tokenList   `cmd:"" help:"List the tokens of a company."`

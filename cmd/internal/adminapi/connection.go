@@ -1,0 +1,174 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+
+	"usher/scim"
+	"usher/store"
+)
+
+// Actions of the events of connections.
+const (
+	ActionCreateConnection = "connection.create"
+	ActionUpdateConnection = "connection.update"
+)
+
+func (h *Handler) listConnections(ctx context.Context, _ call, company store.Company) (any, error) {
+	connections, err := h.store.ListConnections(ctx, company.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	shown := list[Connection]{Items: []Connection{}}
+	for _, c := range connections {
+		shown.Items = append(shown.Items, h.showConnection(c))
+	}
+	return shown, nil
+}
+
+func (h *Handler) changeConnection(ctx context.Context, c call, company store.Company) (any, error) {
+	var in ConnectionChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	// The change is a read and a write; two at once must not undo each other.
+	h.connections.Lock()
+	defer h.connections.Unlock()
+	was, err := h.connection(ctx, company, c.PathValue("connection"))
+	if err != nil {
+		return nil, err
+	}
+	is := was
+	if in.Mode != "" {
+		is.Mode = in.Mode
+	}
+	is.QuirksOff = slices.DeleteFunc(append(slices.Clone(was.QuirksOff), in.QuirksOff...), func(name string) bool {
+		return slices.Contains(in.QuirksOn, name)
+	})
+	slices.Sort(is.QuirksOff)
+	is.QuirksOff = slices.Compact(is.QuirksOff)
+	if is.Mode == was.Mode && slices.Equal(is.QuirksOff, was.QuirksOff) {
+		return h.showConnection(was), nil
+	}
+	if is.Mode == store.ModeLive && was.Mode != store.ModeLive {
+		if err := h.mayGoLive(ctx, company); err != nil {
+			return nil, err
+		}
+	}
+	type settings struct {
+		Mode      string   `json:"mode"`
+		QuirksOff []string `json:"quirks_off"`
+	}
+	events, err := c.event(ActionUpdateConnection, is.ID, map[string]settings{
+		"from": {was.Mode, shownList(was.QuirksOff)}, "to": {is.Mode, shownList(is.QuirksOff)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.UpdateConnection(ctx, is, events); err != nil {
+		return nil, fmt.Errorf("update connection %s: %w", is.ID, err)
+	}
+	h.changed()
+	return h.showConnection(is), nil
+}
+
+// check refuses a change that no connection can take.
+func (in ConnectionChange) check() error {
+	if in.Mode != "" && in.Mode != store.ModeLive && in.Mode != store.ModePaused {
+		return problem(http.StatusBadRequest, "A connection cannot be %q; it is %s or %s.", in.Mode, store.ModeLive, store.ModePaused)
+	}
+	known := scim.QuirkNames()
+	for _, name := range slices.Concat(in.QuirksOff, in.QuirksOn) {
+		if !slices.Contains(known, name) {
+			return problem(http.StatusBadRequest, "There is no quirk %q; \"usher connection quirks\" lists those there are.", name)
+		}
+	}
+	for _, name := range in.QuirksOff {
+		if slices.Contains(in.QuirksOn, name) {
+			return problem(http.StatusBadRequest, "The quirk %q cannot be switched off and on at once.", name)
+		}
+	}
+	return nil
+}
+
+// connection finds a connection by its name or its id.
+func (h *Handler) connection(ctx context.Context, company store.Company, named string) (store.Connection, error) {
+	connection, err := h.store.ConnectionByName(ctx, company.ID, named)
+	if errors.Is(err, store.ErrNotFound) {
+		connection, err = h.store.Connection(ctx, named)
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && connection.Company != company.ID {
+		return store.Connection{}, problem(http.StatusNotFound,
+			"The company %q has no connection %q; \"usher connection list\" shows those it has.", company.Name, named)
+	}
+	if err != nil {
+		return store.Connection{}, fmt.Errorf("connection %s: %w", named, err)
+	}
+	return connection, nil
+}
+
+// mayGoLive refuses a connection to a company that its identity provider could lock everybody out of.
+func (h *Handler) mayGoLive(ctx context.Context, company store.Company) error {
+	admins, err := h.store.ListLocalAdmins(ctx, company.ID)
+	if err != nil {
+		return fmt.Errorf("list local admins: %w", err)
+	}
+	if !slices.ContainsFunc(admins, func(a store.LocalAdmin) bool { return a.Role == RoleSuperAdmin }) {
+		return problem(http.StatusConflict,
+			"The company %q has no local super-admin, and without one its identity provider could lock everybody out: "+
+				"create the company with --admin LOGIN.", company.Name)
+	}
+	return nil
+}
+
+// openConnection gives the company's connection of that name and makes it if there is none. It is live as soon as it has a token.
+func (h *Handler) openConnection(ctx context.Context, c call, company store.Company, name string) (store.Connection, error) {
+	if err := h.mayGoLive(ctx, company); err != nil {
+		return store.Connection{}, err
+	}
+	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return store.Connection{}, problem(http.StatusBadRequest, "%q cannot be a connection's name: it takes 1 to 64 printable characters.", name)
+	}
+	connection, err := h.store.ConnectionByName(ctx, company.ID, name)
+	if err == nil || !errors.Is(err, store.ErrNotFound) {
+		return connection, err
+	}
+	connection = store.Connection{ID: store.NewID(), Company: company.ID, Name: name, Mode: store.ModeLive, Created: c.now}
+	events, err := c.event(ActionCreateConnection, connection.ID, map[string]string{"name": name, "mode": connection.Mode})
+	if err != nil {
+		return store.Connection{}, err
+	}
+	err = h.store.CreateConnection(ctx, connection, events)
+	var conflict *store.ConflictError
+	if errors.As(err, &conflict) { // somebody else has just made it
+		return h.store.ConnectionByName(ctx, company.ID, name)
+	}
+	if err != nil {
+		return store.Connection{}, fmt.Errorf("create connection %s: %w", name, err)
+	}
+	return connection, nil
+}
+
+func (h *Handler) showConnection(c store.Connection) Connection {
+	shown := Connection{ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Created: c.Created}
+	if h.quirkCounts != nil {
+		shown.QuirksApplied = h.quirkCounts(c.ID)
+	}
+	return shown
+}
+
+// shownList is a list as it is shown: an empty one is [].
+func shownList(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
+}

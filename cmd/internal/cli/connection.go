@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"usher/cmd/internal/adminapi"
+	"usher/scim"
+)
+
+type connectionList struct {
+	folder
+	Company string `help:"The company." required:"" placeholder:"NAME"`
+}
+
+func (cmd *connectionList) Run(env *environment) error {
+	return cmd.with(env, func(c *adminapi.Client) error {
+		connections, err := c.Connections(env.ctx, cmd.Company)
+		if err != nil {
+			return err
+		}
+		return printList(env.stdout, cmd.JSON, connections, "The company has no connections; its first token makes one.",
+			table.Row{"connection", "mode", "quirks off", "quirks applied", "since"},
+			func(c adminapi.Connection) table.Row {
+				return table.Row{c.Name, c.Mode, strings.Join(c.QuirksOff, "\n"), counts(c.QuirksApplied), day(c.Created, "")}
+			})
+	})
+}
+
+// counts shows how often each quirk was applied, one a line.
+func counts(applied map[string]int64) string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(applied)) {
+		lines = append(lines, fmt.Sprintf("%s: %d", name, applied[name]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+type connectionSet struct {
+	folder
+	Company    string   `help:"The company." required:"" placeholder:"NAME"`
+	Connection string   `help:"The connection." required:"" placeholder:"NAME"`
+	Mode       string   `help:"live, or paused: everything is kept and no writes are accepted." enum:"live,paused," default:"" placeholder:"live|paused"`
+	QuirkOff   []string `help:"Be strict about this departure from the standard; may be given several times." placeholder:"NAME"`
+	QuirkOn    []string `help:"Tolerate it again; may be given several times." placeholder:"NAME"`
+}
+
+func (cmd *connectionSet) Run(env *environment) error {
+	return cmd.with(env, func(c *adminapi.Client) error {
+		after, err := c.ChangeConnection(env.ctx, cmd.Company, cmd.Connection, adminapi.ConnectionChange{
+			Mode: cmd.Mode, QuirksOff: cmd.QuirkOff, QuirksOn: cmd.QuirkOn,
+		})
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return printJSON(env.stdout, after)
+		}
+		off := "tolerates all quirks"
+		if len(after.QuirksOff) > 0 {
+			off = "tolerates all quirks but " + strings.Join(after.QuirksOff, ", ")
+		}
+		fmt.Fprintf(env.stdout, "The connection %s is %s and %s.\n", after.Name, after.Mode, off)
+		return nil
+	})
+}
+
+// connectionQuirks needs no data folder: the quirks are those of the program.
+type connectionQuirks struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// quirk is one quirk as it is printed.
+type quirk struct {
+	Name     string `json:"name"`
+	Vendor   string `json:"vendor"`
+	Sentence string `json:"sentence"`
+}
+
+func (cmd *connectionQuirks) Run(env *environment) error {
+	var quirks []quirk
+	for _, q := range scim.Quirks() {
+		quirks = append(quirks, quirk{q.Name, q.Vendor, q.Sentence})
+	}
+	return printList(env.stdout, cmd.JSON, quirks, "There are no quirks.", table.Row{"quirk", "sent by", "what is tolerated"},
+		func(q quirk) table.Row { return table.Row{q.Name, q.Vendor, q.Sentence} })
+}
