@@ -13,9 +13,6 @@ import (
 	"usher/store"
 )
 
-// quirkPlusInLiteral: a raw plus sign in a filter's literal means itself, although in a query it stands for a blank.
-const quirkPlusInLiteral = "filter-raw-plus"
-
 // listRequest is a request for a page of resources (RFC 7644 section 3.4.2).
 type listRequest struct {
 	query   store.Query
@@ -92,8 +89,8 @@ func (x *exchange) pageRequest(rt *schema.ResourceType) (listRequest, error) {
 // plusAsWritten is for a query that found nothing: it reads the filter again with every raw plus inside a literal taken for itself, and
 // says whether that is another filter.
 func (x *exchange) plusAsWritten(q *store.Query, rt *schema.ResourceType) bool {
-	literal := rawPlus(x.r.URL.RawQuery)
-	if literal == "" || !x.quirks.Allow(quirkPlusInLiteral) {
+	literal, ok := x.quirks.plusInLiteral(x.r.URL.RawQuery)
+	if !ok {
 		return false
 	}
 	again, err := x.parser.Filter(literal, rt, x.quirks)
@@ -116,39 +113,6 @@ func integer(p url.Values, name string, otherwise int) (int, error) {
 	}
 	const most = 1 << 40 // far beyond any list, and safe to count from
 	return int(min(max(n, -most), most)), nil
-}
-
-// rawPlus gives the filter of a raw query with every plus inside a quoted literal taken for itself; empty when there is none.
-func rawPlus(rawQuery string) string {
-	for pair := range strings.SplitSeq(rawQuery, "&") {
-		raw, ok := strings.CutPrefix(pair, "filter=")
-		if !ok || !strings.Contains(raw, "+") {
-			continue
-		}
-		asBlank, err := url.QueryUnescape(raw)
-		if err != nil {
-			return ""
-		}
-		asPlus, err := url.PathUnescape(raw)
-		if err != nil || len(asPlus) != len(asBlank) {
-			return ""
-		}
-		text, quoted, found := []byte(asBlank), false, false
-		for i := 0; i < len(text); i++ {
-			switch {
-			case text[i] == '\\' && quoted:
-				i++
-			case text[i] == '"':
-				quoted = !quoted
-			case quoted && asPlus[i] == '+' && text[i] == ' ':
-				text[i], found = '+', true
-			}
-		}
-		if found {
-			return string(text)
-		}
-	}
-	return ""
 }
 
 // queryContext bounds the time that one query may take.

@@ -61,13 +61,12 @@ func QuirkNames() []string {
 	return names
 }
 
-// filterQuirks are those about filters; most of them the filter package asks for.
+// filterQuirks are those that the filter package asks for.
 func filterQuirks() []QuirkInfo {
 	return []QuirkInfo{
 		{filter.QuirkUnquotedLiteral, "authentik", `A bare word in a filter is a string: userName eq ada.`},
 		{filter.QuirkValuePathTail, "Entra", `A filter may compare a sub-attribute of selected values: emails[type eq "work"].value eq "x".`},
 		{filter.QuirkQuotedBoolean, "Entra", `A boolean may be quoted in a filter or path: roles[primary eq "True"].`},
-		{quirkPlusInLiteral, "authentik", `A plus sign in a literal of a filter means itself, although a query encodes a blank so.`},
 		{filter.QuirkExtensionAtTop, "Entra", `A filter may name the attributes of an extension without its URN: manager eq "x".`},
 	}
 }

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 
 	"usher/scim/schema"
@@ -19,6 +20,7 @@ const (
 	quirkManagerID        = "manager-id"
 	quirkCoreObject       = "core-schema-object"
 	quirkDottedURN        = "dotted-urn"
+	quirkPlusInLiteral    = "filter-raw-plus"
 )
 
 func otherQuirks() []QuirkInfo {
@@ -33,6 +35,7 @@ func otherQuirks() []QuirkInfo {
 		{quirkManagerID, "OneLogin", `In a manager, managerId stands for value.`},
 		{quirkCoreObject, "hand-made clients", `The core attributes may be sent in an object under the URN of their schema, like those of an extension.`},
 		{quirkDottedURN, "hand-made clients", `An attribute may be joined to the URN of its schema by a dot.`},
+		{quirkPlusInLiteral, "hand-made clients", `A plus sign in a literal of a filter means itself, although a query encodes a blank so.`},
 	}
 }
 
@@ -122,4 +125,46 @@ func (q *quirks) dottedURN(rt *schema.ResourceType, name string) (full string, t
 		return "", schema.Target{}, false
 	}
 	return full, t, q.Allow(quirkDottedURN)
+}
+
+// plusInLiteral takes a raw plus sign in a filter's literal for itself, although in a query it stands for a blank. It gives the filter
+// read so; false when there is no such plus.
+func (q *quirks) plusInLiteral(rawQuery string) (filter string, ok bool) {
+	if filter = withPlus(rawQuery); filter == "" {
+		return "", false
+	}
+	return filter, q.Allow(quirkPlusInLiteral)
+}
+
+// withPlus gives the filter of a raw query with every plus inside a quoted literal taken for itself; empty when there is none.
+func withPlus(rawQuery string) string {
+	for pair := range strings.SplitSeq(rawQuery, "&") {
+		raw, ok := strings.CutPrefix(pair, "filter=")
+		if !ok || !strings.Contains(raw, "+") {
+			continue
+		}
+		asBlank, err := url.QueryUnescape(raw)
+		if err != nil {
+			return ""
+		}
+		asPlus, err := url.PathUnescape(raw)
+		if err != nil || len(asPlus) != len(asBlank) {
+			return ""
+		}
+		text, quoted, found := []byte(asBlank), false, false
+		for i := 0; i < len(text); i++ {
+			switch {
+			case text[i] == '\\' && quoted:
+				i++
+			case text[i] == '"':
+				quoted = !quoted
+			case quoted && asPlus[i] == '+' && text[i] == ' ':
+				text[i], found = '+', true
+			}
+		}
+		if found {
+			return string(text)
+		}
+	}
+	return ""
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,9 +78,19 @@ func (a *App) SCIMBase() string { return a.url + scimPath }
 // Admin is the admin API of the server's folder.
 func (a *App) Admin() http.Handler { return a.admin }
 
+// collectLess lets more garbage gather before it is collected than Go does by itself. A server keeps little in memory and makes a lot of
+// garbage: some tens of megabytes more save about a tenth of the processor time. The environment variable GOGC has the last word.
+func collectLess() {
+	const percent = 400
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
+
 // Run finishes what an earlier process has left undone, then serves until the context ends, and returns when the requests that
 // had begun are answered. It returns nil for a stop that was asked for.
 func (a *App) Run(ctx context.Context) error {
+	collectLess()
 	if err := a.folder.directory.Resume(ctx); err != nil {
 		// What is open stays open and is tried again by maintain; people must be able to leave meanwhile.
 		a.log.LogAttrs(ctx, slog.LevelError, "an earlier change could not be finished", slog.String("error", err.Error()))
