@@ -50,6 +50,8 @@ func TestHandler_refusesBadRequests(t *testing.T) {
 		"unknown in a filter":      {"GET", "/Users?filter=shoeSize+eq+%2246%22", "", nil, 400, "invalidFilter", "shoeSize"},
 		"password in a filter":     {"GET", "/Users?filter=password+eq+%22x%22", "", nil, 400, "invalidFilter", "password"},
 		"a bomb of a filter":       {"GET", "/Users?filter=" + strings.Repeat("(", 100_000), "", nil, 400, "invalidFilter", ""},
+		"the bomb in disguise":     {"GET", "/Users?filter=" + strings.Repeat("%28", 100_000), "", nil, 400, "invalidFilter", ""},
+		"overlong headers":         {"GET", "/Users", "", []string{"X-Long", strings.Repeat("x", 300<<10)}, 431, "", "262144"},
 		"a deep filter":            {"GET", "/Users?filter=" + strings.Repeat("not%20(", 40), "", nil, 400, "invalidFilter", ""},
 		"a word for a count":       {"GET", "/Users?count=many", "", nil, 400, "invalidValue", "count"},
 		"both projections":         {"GET", "/Users?attributes=id&excludedAttributes=emails", "", nil, 400, "invalidValue", "together"},

@@ -26,6 +26,7 @@ type Limits struct {
 	QueryRows  int           // rows that one query may read; 200,000
 	QueryTime  time.Duration // that one query may take; 2 s
 	AuthHeader int           // bytes of the Authorization header; 4 KiB
+	Header     int           // bytes of all header fields; 256 KiB
 	Rate       float64       // requests a second and connection; 0: no limit
 	RateBurst  int           // requests at once; twice the rate
 }
@@ -41,6 +42,7 @@ func (l Limits) withDefaults() Limits {
 	l.QueryRows = cmp.Or(l.QueryRows, 200_000)
 	l.QueryTime = cmp.Or(l.QueryTime, 2*time.Second)
 	l.AuthHeader = cmp.Or(l.AuthHeader, 4<<10)
+	l.Header = cmp.Or(l.Header, 256<<10)
 	l.RateBurst = cmp.Or(l.RateBurst, int(2*l.Rate)+1)
 	return l
 }
@@ -51,11 +53,13 @@ const mediaType = "application/scim+json"
 // negotiate settles the media type of the answer and refuses a body that is not JSON (RFC 7644 section 3.8). Clients send all kinds of
 // JSON types or none; they are answered in SCIM's own unless they name application/json and not that.
 func (x *exchange) negotiate() error {
-	answer := mediaType
-	if accept := strings.ToLower(strings.Join(x.r.Header.Values("Accept"), ",")); strings.Contains(accept, "application/json") && !strings.Contains(accept, mediaType) {
-		answer = "application/json"
+	x.w.Header().Set("Content-Type", mediaType)
+	if fieldBytes(x.r.Header) > x.Limits.Header {
+		return &Error{Status: http.StatusRequestHeaderFieldsTooLarge, Detail: fmt.Sprintf("The header fields are longer than %d bytes together.", x.Limits.Header)}
 	}
-	x.w.Header().Set("Content-Type", answer)
+	if accept := strings.ToLower(strings.Join(x.r.Header.Values("Accept"), ",")); strings.Contains(accept, "application/json") && !strings.Contains(accept, mediaType) {
+		x.w.Header().Set("Content-Type", "application/json")
+	}
 	given := x.r.Header.Get("Content-Type")
 	if given == "" || x.r.ContentLength == 0 || given == mediaType {
 		return nil
@@ -66,6 +70,17 @@ func (x *exchange) negotiate() error {
 	default:
 		return &Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf("A body of the type %s cannot be read; send %s.", quoted(given), mediaType)}
 	}
+}
+
+// fieldBytes is about how long header fields are on the wire.
+func fieldBytes(h http.Header) int {
+	n := 0
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return n
 }
 
 // readBody reads a request's body as one JSON object of at most limit bytes.
