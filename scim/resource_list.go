@@ -145,11 +145,11 @@ func without(attr *schema.Attribute, elements []element, listed []any) []element
 }
 
 // elementKey tells whether two values of an attribute are the same one: RFC 7643 section 2.4 forbids the same type and value twice. A
-// value that has no sub-attribute "value" is the same only as one that is equal in all.
+// value that has no sub-attribute "value" is the same only as one that is equal in all but whether it is the primary one.
 type elementKey struct {
 	value   string
 	kind    string
-	whole   bool // value is all of it, as JSON
+	whole   bool // value is all of it but primary, as JSON
 	anyKind bool // kind is left open
 }
 
@@ -165,7 +165,9 @@ func keyOf(attr *schema.Attribute, value any) elementKey {
 	}
 	text, ok := object["value"].(string)
 	if !ok {
-		return elementKey{value: string(appendValue(nil, attr, value)), whole: true}
+		rest := maps.Clone(object)
+		delete(rest, "primary")
+		return elementKey{value: string(appendValue(nil, attr, rest)), whole: true}
 	}
 	if sub := attr.SubAttribute("value"); sub != nil && !sub.CaseExact {
 		text = strings.ToLower(text)
