@@ -27,6 +27,7 @@ type accountWrite struct {
 	noSeat *outcome // nil: refuse
 	adopt  *store.Tombstone
 	stored store.Account // the result
+	pk     int64         // of the account
 }
 
 func (s *Store) prepareWrite(w store.AccountWrite) (*accountWrite, error) {
@@ -79,7 +80,15 @@ func (s *Store) WriteAccount(ctx context.Context, w store.AccountWrite) (store.A
 	if err := s.write(ctx, p.run); err != nil {
 		return store.Account{}, err
 	}
+	s.wrote(p)
 	return p.stored, nil
+}
+
+// wrote keeps in step what is remembered of the list of accounts, after the commit: only an account that comes back comes in between.
+func (s *Store) wrote(w *accountWrite) {
+	if w.before == nil && w.adopt != nil {
+		s.marks.cut(markKey{w.co, "users"}, w.pk)
+	}
 }
 
 // WriteAccounts implements [store.Accounts].
@@ -98,6 +107,7 @@ func (s *Store) WriteAccounts(ctx context.Context, ws []store.AccountWrite) []st
 	}
 	for k, i := range index {
 		if results[i].Err = ops[k].err; results[i].Err == nil {
+			s.wrote(writes[i])
 			results[i].Account = writes[i].stored
 		}
 	}
@@ -208,6 +218,7 @@ func (w *accountWrite) run(t *tx) error {
 			return err
 		}
 	}
+	w.pk = st.pk
 	w.stored = o.account
 	w.stored.Version, w.stored.GroupsVersion, w.stored.Groups = st.version+1, st.gver, st.groups
 	return nil
@@ -311,11 +322,14 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 	if err != nil {
 		return err
 	}
-	return s.writeCompany(ctx, d.Before.Company, func(t *tx, co int64) error {
+	var key markKey
+	var pk int64
+	err = s.writeCompany(ctx, d.Before.Company, func(t *tx, co int64) error {
 		st, err := t.standing(co, d.Before.ID, d.Before.Version)
 		if err != nil {
 			return err
 		}
+		key, pk = markKey{co, "users"}, st.pk
 		if err := s.dropAttrs(t, co, st.pk); err != nil {
 			return err
 		}
@@ -342,6 +356,10 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 		}
 		return t.log(co, events)
 	})
+	if err == nil {
+		s.marks.cut(key, pk)
+	}
+	return err
 }
 
 // dropAttrs removes the rows of a stored account. They follow from the account as it is stored, not as the caller remembers it.

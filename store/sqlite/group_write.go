@@ -221,7 +221,9 @@ func (s *Store) DeleteGroup(ctx context.Context, company, id string, ifVersion i
 	if err != nil {
 		return err
 	}
-	return s.writeCompany(ctx, company, func(t *tx, co int64) error {
+	var key markKey
+	var gone int64
+	err = s.writeCompany(ctx, company, func(t *tx, co int64) error {
 		g, pk, err := t.group(co, company, id)
 		if err != nil {
 			return err
@@ -229,6 +231,7 @@ func (s *Store) DeleteGroup(ctx context.Context, company, id string, ifVersion i
 		if ifVersion != 0 && ifVersion != g.Version {
 			return store.ErrVersion
 		}
+		key, gone = markKey{co, "groups"}, pk
 		for _, text := range []string{
 			leaveGroup + "WHERE pk IN (SELECT u FROM members WHERE g = ?)",
 			"DELETE FROM members WHERE g = ?",
@@ -243,4 +246,8 @@ func (s *Store) DeleteGroup(ctx context.Context, company, id string, ifVersion i
 		}
 		return t.because(co, sweep, events)
 	})
+	if err == nil {
+		s.marks.cut(key, gone)
+	}
+	return err
 }

@@ -215,20 +215,8 @@ func (l *listing) cut(src source, all bool) error {
 	if l.q.Limit <= 0 {
 		return nil
 	}
-	if l.skip > 0 {
-		// Stepping over index entries is not charged to the budget: a client that reads a list to its end has a right to do so
-		// even where its place has been forgotten.
-		var skipped, last int64
-		_, err := l.c.one(func(r *rows) { skipped, last = r.int(0), r.int(1) },
-			"SELECT count(*), max(pk) FROM (SELECT "+src.pk+" AS pk FROM "+src.after()+" LIMIT ?)", append(slices.Clip(src.args), l.from, l.skip)...)
-		if err != nil {
-			return err
-		}
-		l.read += int(skipped)
-		if skipped < int64(l.skip) {
-			return nil
-		}
-		l.from, l.skip = last, 0
+	if found, err := l.skipTo(src, all); err != nil || !found {
+		return err
 	}
 	r := l.c.query(src.records(l.k, l.k.columns()), append(slices.Clip(src.args), l.from, l.q.Limit)...)
 	defer r.close()
@@ -241,6 +229,41 @@ func (l *listing) cut(src source, all bool) error {
 		}
 	}
 	return r.err
+}
+
+// skipTo steps over the matches before the page; false when the list ends before it. Stepping over index entries is not charged to the
+// budget: a client that reads a list to its end has a right to do so even where its place has been forgotten.
+func (l *listing) skipTo(src source, all bool) (found bool, err error) {
+	if !all || l.q.After != "" || l.from > 0 {
+		return l.step(src, l.skip)
+	}
+	key := markKey{l.co, l.k.table()}
+	pk, stands, shift := l.s.marks.before(key, l.skip)
+	l.from, l.skip = pk, l.skip-stands
+	for l.skip >= markEvery {
+		if found, err := l.step(src, markEvery); err != nil || !found {
+			return found, err
+		}
+		stands += markEvery
+		l.s.marks.add(key, stands, l.from, shift)
+	}
+	return l.step(src, l.skip)
+}
+
+// step steps over the next n matches; false when there are fewer.
+func (l *listing) step(src source, n int) (found bool, err error) {
+	if n == 0 {
+		return true, nil
+	}
+	var skipped, last int64
+	_, err = l.c.one(func(r *rows) { skipped, last = r.int(0), r.int(1) },
+		"SELECT count(*), max(pk) FROM (SELECT "+src.pk+" AS pk FROM "+src.after()+" LIMIT ?)", append(slices.Clip(src.args), l.from, n)...)
+	l.read += int(skipped)
+	if err != nil || skipped < int64(n) {
+		return false, err
+	}
+	l.from, l.skip = last, l.skip-n
+	return true, l.ctx.Err()
 }
 
 // after is the part of a statement from FROM that gives the entries of an ordered source after a pk, in order.

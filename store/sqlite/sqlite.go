@@ -36,6 +36,7 @@ type Store struct {
 	companies companies
 	index     *dictionary
 	places    *places
+	marks     *marks
 	rowsRead  atomic.Int64
 }
 
@@ -62,7 +63,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: locked, places: newPlaces(maxPlaces)}
+	s := &Store{lock: locked, places: newPlaces(maxPlaces), marks: newMarks()}
 	if err := s.open(ctx, filepath.Join(dir, "usher.db"), opts); err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
