@@ -45,6 +45,7 @@ type Draft struct {
 type Intent struct {
 	Carrier  Carrier
 	Licenses []License // those named, in any order; empty when the carrier names none any more
+	Silent   bool      // Licenses is empty because the request left the carrier out, which ends only what the actor wrote
 }
 
 // CreateAccount adds a person.

@@ -50,7 +50,7 @@ type Directory struct {
 	webmail map[string]bool
 
 	turns sync.Map // what for -> *sync.Mutex; see turn
-	// writing keeps changes of one account in this process from planning on each other's leavings; an account's is found by its id.
+	// writing keeps updates of one account in this process from planning on each other's leavings; an account's is found by its id.
 	writing [64]sync.Mutex
 }
 
@@ -84,8 +84,9 @@ func (d *Directory) now() time.Time { return d.clock().UTC().Truncate(time.Milli
 // what the change asks for, and no seat is free while somebody waits for it.
 //
 // Errors: *Refusal when a rule says no; store.ErrNotFound, store.ErrVersion, *store.ConflictError, *store.UnknownMemberError; the
-// error of an Edit as it is. Nothing was changed then. An error of the store while following up on what was changed is logged, not
-// returned: the change stands, and Maintain finishes what is left.
+// error of an Edit as it is. Nothing was changed then. Another error of the store may come after the change of a group or a rule was
+// written and before the accounts that it concerns were: repeating the request finishes that, and Maintain does. When only the queue
+// could not be served the change is done; that is logged and left to Maintain.
 func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 	switch do := c.Do.(type) {
 	case CreateAccount:
@@ -142,10 +143,12 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 		}
 		p, err := makePlan(s, nil, fresh)
 		if err != nil {
-			if d.taken(ctx, c, do) { // a conflict is a conflict, whatever the seats are
-				return d.takeUp(ctx, c, do, &store.ConflictError{Field: "UserName", Value: do.Draft.UserName})
+			// A conflict is a conflict, whatever the seats are.
+			r, taken := d.takeUp(ctx, c, do, &store.ConflictError{Field: "UserName", Value: do.Draft.UserName})
+			if errors.Is(taken, store.ErrNotFound) {
+				return Result{}, err
 			}
-			return Result{}, err
+			return r, taken
 		}
 		p.write.Adopt = adopt
 		stored, err := d.commit(ctx, s, p)
@@ -158,7 +161,10 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 				return Result{}, err
 			}
 		case errors.As(err, &conflict) && conflict.Field == "UserName":
-			return d.takeUp(ctx, c, do, err)
+			r, err := d.takeUp(ctx, c, do, err)
+			if !errors.Is(err, store.ErrNotFound) { // else the account that had the name is gone by now
+				return r, err
+			}
 		case adopt != nil && (errors.Is(err, store.ErrVersion) || errors.As(err, &conflict)): // somebody else took the tombstone up
 		default:
 			return Result{}, err
@@ -167,18 +173,12 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 	return Result{}, store.ErrVersion
 }
 
-// taken says whether the user name of a creation is in use.
-func (d *Directory) taken(ctx context.Context, c Change, do CreateAccount) bool {
-	_, err := d.store.AccountByUserName(ctx, c.Company, do.Draft.UserName)
-	return err == nil
-}
-
 // takeUp answers a creation whose user name is in use: an inactive account of the same connection and externalId is the same
-// person coming back, anything else is a conflict.
+// person coming back, anything else is a conflict. ErrNotFound when nobody has the name (any more).
 func (d *Directory) takeUp(ctx context.Context, c Change, do CreateAccount, conflict error) (Result, error) {
 	was, err := d.store.AccountByUserName(ctx, c.Company, do.Draft.UserName)
 	if err != nil {
-		return Result{}, conflict
+		return Result{}, err
 	}
 	returns := func(a store.Account) bool {
 		return do.Return != nil && !a.Active && do.Connection != "" && a.Connection == do.Connection && do.Draft.ExternalID != "" && a.ExternalID == do.Draft.ExternalID
@@ -312,7 +312,7 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		if before.Connection != "" && before.ExternalID != "" {
 			gone.Tombstone = &store.Tombstone{
 				Company: c.Company, Connection: before.Connection, ExternalID: before.ExternalID,
-				ID: before.ID, Created: before.Created, Deleted: s.now, Epoch: before.Epoch,
+				ID: before.ID, Created: before.Created, Deleted: s.now, Version: before.Version, Epoch: before.Epoch,
 			}
 		}
 		ended := store.Account{ID: before.ID, Decision: store.Decision{LicenseState: store.StateNone, Effective: string(VideoPro)}}

@@ -198,7 +198,7 @@ func TestCarry(t *testing.T) {
 	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	then := now.Add(-time.Hour)
 	had := []store.Source{{Kind: "entitlements", By: "okta", License: "ringex", At: then, Approved: true}}
-	intent := func(c Carrier, l ...License) []Intent { return []Intent{{c, l}} }
+	intent := func(c Carrier, l ...License) []Intent { return []Intent{{Carrier: c, Licenses: l}} }
 	for name, tt := range map[string]struct {
 		before  []store.Source
 		intents []Intent
@@ -235,6 +235,7 @@ func TestCarry(t *testing.T) {
 		"stands beside what was approved": {intent(CarrierEntitlements, VideoProPlus), false, append(slices.Clone(had), asked)},
 		"goes when it is taken back":      {intent(CarrierEntitlements, RingEX), false, had},
 		"goes with the rest":              {intent(CarrierEntitlements), false, nil},
+		"goes by silence, alone":          {[]Intent{{Carrier: CarrierEntitlements, Silent: true}}, false, had},
 		"takes its place when approved":   {intent(CarrierEntitlements, VideoProPlus), true, []store.Source{{Kind: "entitlements", By: "entra", License: "video-pro-plus", At: now, Approved: true}}},
 	} {
 		t.Run("what is not approved "+name, func(t *testing.T) {
@@ -243,6 +244,10 @@ func TestCarry(t *testing.T) {
 				t.Errorf("sources (-want +got):\n%s", diff)
 			}
 		})
+	}
+	said := carry([]store.Source{asked}, intent(CarrierEntitlements, VideoProPlus), "okta", true, now)
+	if len(said) != 1 || said[0].By != "okta" || !said[0].Approved {
+		t.Errorf("what entra asked for and okta said is %+v, want it approved and okta's", said)
 	}
 	account := store.Account{Decision: store.Decision{Sources: had}}
 	if Keeps(account, CarrierEntitlements, "okta") {

@@ -129,8 +129,10 @@ func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (
 	}
 	// A rule may have been made between the look at the rules and the deletion; after it none can be.
 	late, lateErr := d.rulesOf(ctx, c.Company, do.ID)
-	if lateErr == nil && len(late) > 0 {
-		lateErr = d.sweepNow(ctx, *newSweep(c, now, cause{Rules: ids(late), Orphans: true}))
+	for _, rule := range late {
+		if _, gone := d.removeRule(ctx, c, RemoveRule{ID: rule.ID}); !errors.Is(gone, store.ErrNotFound) {
+			lateErr = errors.Join(lateErr, gone)
+		}
 	}
 	return Result{Changed: true}, errors.Join(err, lateErr)
 }

@@ -3,6 +3,8 @@ package licensing_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ type between struct {
 	beforeWrite  func() // of an account
 	beforeDelete func() // of a group
 	afterPool    func() // was read
+	afterName    func() // of an account was looked up
 	busy         atomic.Bool
 }
 
@@ -36,6 +39,12 @@ func (b *between) WriteAccount(ctx context.Context, w store.AccountWrite) (store
 func (b *between) DeleteGroup(ctx context.Context, company, id string, v int64, sw *store.Sweep, ev []store.Event) error {
 	once(&b.beforeDelete)
 	return b.Store.DeleteGroup(ctx, company, id, v, sw, ev)
+}
+
+func (b *between) AccountByUserName(ctx context.Context, company, name string) (store.Account, error) {
+	a, err := b.Store.AccountByUserName(ctx, company, name)
+	once(&b.afterName)
+	return a, err
 }
 
 func (b *between) HeldSeats(ctx context.Context, company, license string, n int) ([]store.Account, error) {
@@ -289,6 +298,62 @@ func TestDirectory_unapprovedWriteStripsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.check(ada.ID, ringex, store.StateReserved, "")
+	})
+}
+
+// TestDirectory_ruleOnABusyGroup makes and takes away a rule while others change the members of its group without end.
+func TestDirectory_ruleOnABusyGroup(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 2})
+		ids := []string{w.create("a").ID, w.create("b").ID, w.create("c").ID}
+		group := w.group("g", ids...)
+		stop := make(chan struct{})
+		var others sync.WaitGroup
+		for i := range 8 {
+			others.Go(func() {
+				for n := 0; ; n++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					do := w.edit(ids[n%len(ids)], func(d *licensing.Draft) { d.Display = fmt.Sprint(i, n) })
+					if _, err := w.dir.Apply(context.Background(), w.as("okta", do)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		for range 5 {
+			r, err := w.dir.Apply(t.Context(), w.as("okta", licensing.AddRule{Group: group, License: plus}))
+			if err == nil {
+				_, err = w.dir.Apply(t.Context(), w.as("okta", licensing.RemoveRule{ID: r.Rule.ID}))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		close(stop)
+		others.Wait()
+		w.checkInvariants(t)
+	})
+}
+
+// TestDirectory_nameFreedMeanwhile deletes the account that has the name between the conflict and the look at it.
+func TestDirectory_nameFreedMeanwhile(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		b := &between{Store: s}
+		w := newWorld(t, b, store.Company{}, nil)
+		ada := w.create("ada")
+		w.setActive(ada.ID, false)
+		d := draft("ada")
+		b.afterName = func() { w.apply(licensing.DeleteAccount{ID: ada.ID}) }
+		back := func(store.Account) (licensing.Draft, error) { return d, nil }
+		r, err := w.dir.Apply(t.Context(), w.as("okta", licensing.CreateAccount{Connection: "okta", Draft: d, Return: back}))
+		if err != nil || !r.Created {
+			t.Errorf("created %t, %v", r.Created, err)
+		}
 	})
 }
 

@@ -59,27 +59,31 @@ func Keeps(a store.Account, carrier Carrier, actor string) bool {
 
 // carry gives the sources after a write that touched the carriers of intents. before is not changed.
 //
-// A carrier has one source. What a writer asks for who may not assign licenses does not take the place of what was approved: it
-// stands beside it, blocked, until it is decided or the carrier names something else.
+// A carrier has one source, of the last who wrote it. But what a writer asks for who may not assign licenses does not take the place of
+// what was approved: it stands beside it, blocked, until it is decided or the carrier names something else. Taking a license away needs
+// no right to assign: an IdP must always be able to let people go.
 func carry(before []store.Source, intents []Intent, actor string, mayAssign bool, now time.Time) []store.Source {
 	after := slices.Clone(before)
 	for _, in := range intents {
 		license := highest(in.Licenses)
-		says := func(s store.Source) bool { return s.Kind == string(in.Carrier) && s.License == string(license) }
-		if at := slices.IndexFunc(after, says); at >= 0 { // the same again: it stays whose it was
-			after[at].Approved = after[at].Approved || mayAssign
+		own := func(s store.Source) bool { return s.Kind == string(in.Carrier) }
+		says := func(s store.Source) bool { return own(s) && s.License == string(license) }
+		at := slices.IndexFunc(after, says)
+		switch {
+		case in.Silent:
+			after = slices.DeleteFunc(after, func(s store.Source) bool { return own(s) && s.By == actor })
+		case at >= 0: // the same again: it stays whose it was, unless it is approved by being said by this writer
+			if mayAssign && !after[at].Approved {
+				after[at].By, after[at].Approved = actor, true
+			}
 			approved := after[at].Approved
-			after = slices.DeleteFunc(after, func(s store.Source) bool {
-				return s.Kind == string(in.Carrier) && !says(s) && (approved || !s.Approved)
-			})
-			continue
-		}
-		after = slices.DeleteFunc(after, func(s store.Source) bool {
-			keeps := s.Approved && !mayAssign && license != NoLicense
-			return s.Kind == string(in.Carrier) && !keeps
-		})
-		if license != NoLicense {
-			after = append(after, store.Source{Kind: string(in.Carrier), By: actor, License: string(license), At: now, Approved: mayAssign})
+			after = slices.DeleteFunc(after, func(s store.Source) bool { return own(s) && !says(s) && (approved || !s.Approved) })
+		default:
+			keeps := func(s store.Source) bool { return s.Approved && !mayAssign && license != NoLicense }
+			after = slices.DeleteFunc(after, func(s store.Source) bool { return own(s) && !keeps(s) })
+			if license != NoLicense {
+				after = append(after, store.Source{Kind: string(in.Carrier), By: actor, License: string(license), At: now, Approved: mayAssign})
+			}
 		}
 	}
 	slices.SortStableFunc(after, higher)

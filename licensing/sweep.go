@@ -192,36 +192,62 @@ func (d *Directory) keepSweep(ctx context.Context, id string, at cursor) error {
 }
 
 // sweepChunk brings up to chunk accounts in line with the rules: in the pass of losses those that lose by it, in the pass of gains
-// the rest. Accounts that change meanwhile are read again.
+// the rest. Those that others are changing at the moment are done one by one, when it is their turn.
 func (d *Directory) sweepChunk(ctx context.Context, c Change, asked time.Time, accounts []string, gains bool) error {
-	for range attempts {
-		s, err := d.situation(ctx, c)
-		if err != nil {
+	left, err := d.sweepAccounts(ctx, c, asked, accounts, gains)
+	if err != nil {
+		return err
+	}
+	for _, id := range left {
+		if err := d.sweepOne(ctx, c, asked, id, gains); err != nil {
 			return err
-		}
-		s.queues = true
-		plans, err := d.planRules(ctx, s, asked, accounts)
-		if err != nil {
-			return err
-		}
-		if !gains {
-			plans = slices.DeleteFunc(plans, func(p plan) bool { return !p.loses() })
-		}
-		written, freed, err := d.writeAll(ctx, plans)
-		if err != nil {
-			return err
-		}
-		queues := freed
-		for _, i := range written {
-			queues = append(queues, plans[i].waits)
-		}
-		slices.Sort(queues)
-		d.attend(ctx, c, slices.Compact(queues)...)
-		if len(written) == len(plans) {
-			return nil
 		}
 	}
-	return store.ErrVersion
+	return nil
+}
+
+// sweepOne is sweepChunk for an account that keeps changing. Others in this process wait; only the queues do not.
+func (d *Directory) sweepOne(ctx context.Context, c Change, asked time.Time, id string, gains bool) error {
+	defer d.one(id)()
+	const patience = 20
+	for range patience {
+		left, err := d.sweepAccounts(ctx, c, asked, []string{id}, gains)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("account %s keeps changing: %w", id, store.ErrBusy)
+}
+
+// sweepAccounts plans and writes accounts and gives those that changed meanwhile.
+func (d *Directory) sweepAccounts(ctx context.Context, c Change, asked time.Time, accounts []string, gains bool) (left []string, err error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s.queues = true
+	plans, err := d.planRules(ctx, s, asked, accounts)
+	if err != nil {
+		return nil, err
+	}
+	if !gains {
+		plans = slices.DeleteFunc(plans, func(p plan) bool { return !p.loses() })
+	}
+	written, freed, err := d.writeAll(ctx, plans)
+	if err != nil {
+		return nil, err
+	}
+	queues := freed
+	for i, p := range plans {
+		if slices.Contains(written, i) {
+			queues = append(queues, p.waits)
+		} else {
+			left = append(left, p.write.After.ID)
+		}
+	}
+	slices.Sort(queues)
+	d.attend(ctx, c, slices.Compact(queues)...)
+	return left, nil
 }
 
 // loses says whether the plan takes something away without asking for anything: those go first.

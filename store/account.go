@@ -98,7 +98,7 @@ type AccountWrite struct {
 	// Before is the account as it was read; the write fails with ErrVersion unless the store still has that version.
 	// Nil creates After: ErrConflict (*ConflictError) when the user name is taken.
 	Before *Account
-	// After is the account as it shall be. The store sets Version (Before's plus one), GroupsVersion and Groups.
+	// After is the account as it shall be. The store sets Version (Before's or the tombstone's plus one), GroupsVersion and Groups.
 	// When After.Seat differs from Before's, that seat is claimed from the pool and the former one is given back.
 	After  Account
 	Events []Event
@@ -137,6 +137,7 @@ type Tombstone struct {
 	Connection string
 	ExternalID string
 	ID         string // of the deleted account
+	Version    int64  // of the deleted account; one that takes it over begins above it, so that no ETag comes twice
 	Epoch      int64  // of the deleted account, so that one that takes it over begins above it
 	Created    time.Time
 	Deleted    time.Time

@@ -163,11 +163,14 @@ func (t *tx) standing(co int64, id string, version int64) (st standing, err erro
 // run is the operation.
 func (w *accountWrite) run(t *tx) error {
 	var st standing
-	if w.before != nil {
+	switch {
+	case w.before != nil:
 		var err error
 		if st, err = t.standing(w.co, w.before.ID, w.before.Version); err != nil {
 			return err
 		}
+	case w.adopt != nil:
+		st.version = w.adopt.Version
 	}
 	o := &w.after
 	if a := o.account; a.Seat != "" && a.Seat != st.seat {
@@ -187,7 +190,7 @@ func (w *accountWrite) run(t *tx) error {
 	}
 	var err error
 	if st.pk == 0 {
-		st.pk, err = t.insertAccount(w.co, o, w.adopt)
+		st.pk, err = t.insertAccount(w.co, o, st.version+1, w.adopt)
 	} else {
 		err = t.updateAccount(w.co, st, o)
 	}
@@ -253,15 +256,15 @@ func (t *tx) place(co int64, adopt *store.Tombstone) (pk int64, err error) {
 	return pk, err
 }
 
-func (t *tx) insertAccount(co int64, o *outcome, adopt *store.Tombstone) (pk int64, err error) {
+func (t *tx) insertAccount(co int64, o *outcome, version int64, adopt *store.Tombstone) (pk int64, err error) {
 	a := &o.account
 	if pk, err = t.place(co, adopt); err != nil {
 		return 0, err
 	}
 	_, err = t.exec(`INSERT INTO users (pk, co, id, un, ver, ext, conn, display, active, created, modified,
 			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc)
-		VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		pk, co, a.ID, a.UserName, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		pk, co, a.ID, a.UserName, version, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
 		optional(a.License), optional(a.LicenseState), optional(a.LicenseReason), optional(a.Effective),
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
 		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc)
@@ -349,8 +352,8 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 			return err
 		}
 		if b := d.Tombstone; b != nil {
-			if _, err := t.exec("INSERT OR REPLACE INTO tombstones (co, conn, ext, deleted, id, pk, epoch, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-				co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID, st.pk, b.Epoch, b.Created); err != nil {
+			if _, err := t.exec("INSERT OR REPLACE INTO tombstones (co, conn, ext, deleted, id, pk, ver, epoch, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+				co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID, st.pk, b.Version, b.Epoch, b.Created); err != nil {
 				return err
 			}
 		}

@@ -104,9 +104,9 @@ func (s *Store) NewestTombstone(ctx context.Context, company, connection, extern
 	found := store.Tombstone{Company: company, Connection: connection, ExternalID: externalID}
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
 		ok, err := c.one(func(r *rows) {
-			found.ID, found.Epoch, found.Created, found.Deleted = r.text(0), r.int(1), r.time(2), r.time(3)
+			found.ID, found.Version, found.Epoch, found.Created, found.Deleted = r.text(0), r.int(1), r.int(2), r.time(3), r.time(4)
 		},
-			"SELECT id, epoch, created, deleted FROM tombstones WHERE co = ? AND conn = ? AND ext = ? AND deleted >= ? ORDER BY deleted DESC LIMIT 1",
+			"SELECT id, ver, epoch, created, deleted FROM tombstones WHERE co = ? AND conn = ? AND ext = ? AND deleted >= ? ORDER BY deleted DESC LIMIT 1",
 			co, connection, externalID, since.UnixMilli())
 		return orNotFound(ok, err)
 	})

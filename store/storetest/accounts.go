@@ -301,7 +301,7 @@ func testTombstones(f *fixture) {
 		f.Helper()
 		a := f.create(f.draft("mortal"))
 		t := store.Tombstone{
-			Company: f.company, Connection: "c-1", ExternalID: external, ID: a.ID, Epoch: 1 + int64(deleted.Day()),
+			Company: f.company, Connection: "c-1", ExternalID: external, ID: a.ID, Version: 2 + int64(deleted.Day()), Epoch: 1 + int64(deleted.Day()),
 			Created: a.Created, Deleted: deleted,
 		}
 		f.check(f.DeleteAccount(f.ctx, store.AccountDelete{Before: a, Tombstone: &t}))
@@ -346,7 +346,7 @@ func testAdoption(f *fixture) {
 	first := f.create(f.draft("phoenix"))
 	g := f.createGroup("birds", first.ID)
 	tomb := store.Tombstone{
-		Company: f.company, Connection: "c-1", ExternalID: "e-1", ID: first.ID, Created: first.Created, Deleted: f.now(),
+		Company: f.company, Connection: "c-1", ExternalID: "e-1", ID: first.ID, Version: 7, Created: first.Created, Deleted: f.now(),
 	}
 	f.check(f.DeleteAccount(f.ctx, store.AccountDelete{Before: first, Tombstone: &tomb, Events: []store.Event{f.event("delete", first.ID)}}))
 
@@ -363,7 +363,7 @@ func testAdoption(f *fixture) {
 	second.ID, second.Created = tomb.ID, tomb.Created
 	stored, err := f.WriteAccount(f.ctx, store.AccountWrite{After: second, Adopt: &tomb, Events: []store.Event{f.event("create", second.ID)}})
 	f.check(err)
-	second.Version = 1
+	second.Version = 8
 	f.same("adopted", stored, second, kept)
 	f.same("adopted, read", f.read(second.ID), second, kept)
 	_, err = f.NewestTombstone(f.ctx, f.company, "c-1", "e-1", time.Time{})

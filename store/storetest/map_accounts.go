@@ -133,6 +133,9 @@ func (m *Map) WriteAccount(ctx context.Context, w store.AccountWrite) (store.Acc
 	if err != nil {
 		return store.Account{}, err
 	}
+	if w.Adopt != nil {
+		p.above = w.Adopt.Version
+	}
 	if err := m.claim(&p, w.NoSeat); err != nil {
 		return store.Account{}, err
 	}
@@ -151,6 +154,7 @@ func (m *Map) WriteAccount(ctx context.Context, w store.AccountWrite) (store.Acc
 type accountPlan struct {
 	key    string
 	create bool
+	above  int64      // the version that a created account begins above
 	before accountRow // zero when the account is created
 	after  accountRow
 	events []store.Event
@@ -235,7 +239,7 @@ func (m *Map) commit(p *accountPlan) error {
 	p.after.Account = copyAccount(p.after.Account)
 	news := notices(nil, p.events)
 	if p.create {
-		p.after.Version, p.after.GroupsVersion = 1, 0
+		p.after.Version, p.after.GroupsVersion = p.above+1, 0
 		for !m.accounts.create(p.key, p.after, news) {
 			// The id of a deleted account is free again; its record may still have events to send.
 			old, revision, ok := m.accounts.get(p.key)

@@ -203,6 +203,7 @@ CREATE TABLE tombstones (
 	deleted INTEGER NOT NULL,
 	id      TEXT NOT NULL,
 	pk      INTEGER NOT NULL, -- of the deleted account: the place of one that takes the id over
+	ver     INTEGER NOT NULL,
 	epoch   INTEGER NOT NULL,
 	created INTEGER,
 	PRIMARY KEY (co, conn, ext, deleted, id)
