@@ -65,6 +65,9 @@ func TestHandler_refusesBadRequests(t *testing.T) {
 		"patch of nobody":          {"PATCH", "/Users/nobody", `{"Operations":[{"op":"replace","path":"title","value":"x"}]}`, nil, 404, "", "nobody"},
 		"a stale version":          {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `W/"99.0"`}, 412, "", "If-Match"},
 		"none of several versions": {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `W/"8.0", W/"9.0"`}, 412, "", "If-Match"},
+		"a version badly written":  {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `W/"01.0"`}, 412, "", "If-Match"},
+		"an attribute twice":       {"POST", "/Users", `{"userName":"b","urn:ietf:params:scim:schemas:core:2.0:User:userName":"c"}`, nil, 400, "invalidSyntax", "twice"},
+		"a value of nothing":       {"PATCH", "/Users/" + ada.id(), `{"Operations":[{"op":"add","path":"emails[type eq \"work\"].primary","value":true}]}`, nil, 400, "invalidValue", "emails"},
 		"a version of another":     {"DELETE", "/Users/" + ada.id(), "", []string{"If-Match", `"abc"`}, 412, "", "If-Match"},
 		"unknown member":           {"POST", "/Groups", `{"displayName":"g","members":[{"value":"nobody"}]}`, nil, 400, "invalidValue", `"nobody"`},
 		"no group name":            {"POST", "/Groups", `{}`, nil, 400, "invalidValue", "displayName"},
@@ -293,6 +296,14 @@ func TestHandler_comeback(t *testing.T) {
 	back := d.want(201, "POST", "/Users", body)
 	if back.id() != ada.id() || back.get("active") != true || back.get("entitlements", 0, "value") != "ringex" || back.get(usherUser, "effectiveLicense") != "ringex" {
 		t.Errorf("came back as %s", back.raw)
+	}
+	d.want(204, "DELETE", "/Users/"+ada.id(), "", "If-Match", back.header.Get("ETag"))
+	again := d.want(201, "POST", "/Users", strings.Replace(body, "false", "true", 1))
+	if again.id() != ada.id() {
+		t.Errorf("after a deletion came back as %s, want %s", again.id(), ada.id())
+	}
+	if a := d.do("GET", "/Users/"+ada.id(), "", "If-None-Match", ada.header.Get("ETag")); a.status != 200 || a.header.Get("ETag") == ada.header.Get("ETag") {
+		t.Errorf("an old ETag %s still stands: %d, now %s", ada.header.Get("ETag"), a.status, a.header.Get("ETag"))
 	}
 	if got := d.find("/Users", `active eq false`).get("totalResults"); got != 0.0 {
 		t.Errorf("%v people are inactive by the filter", got)

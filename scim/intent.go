@@ -23,19 +23,21 @@ func carrierName(c licensing.Carrier) string {
 }
 
 // keepCarriers puts back into a resource that is to replace another the carriers that the request leaves out and that the connection
-// never wrote, and gives those that the request does write.
-func keepCarriers(r, old Resource, before store.Account, connection string) []licensing.Carrier {
-	var written []licensing.Carrier
+// never wrote, and gives the others: those that the request writes, and those that it leaves out.
+func keepCarriers(r, old Resource, before store.Account, connection string) (written, silent []licensing.Carrier) {
 	for _, c := range carriers() {
 		_, given := carrierValue(r, c)
 		value, had := carrierValue(old, c)
-		if !given && had && licensing.Keeps(before, c, connection) {
+		switch {
+		case given:
+			written = append(written, c)
+		case had && licensing.Keeps(before, c, connection):
 			setCarrier(r, c, value)
-			continue
+		default:
+			silent = append(silent, c)
 		}
-		written = append(written, c)
 	}
-	return written
+	return written, silent
 }
 
 func carrierValue(r Resource, c licensing.Carrier) (any, bool) {

@@ -149,8 +149,12 @@ func (x *exchange) expectedVersion(current func() (int64, error)) (int64, error)
 		if err != nil {
 			continue
 		}
-		version, _, _ := strings.Cut(text, ".")
-		if n, err := strconv.ParseInt(version, 10, 64); err == nil && n > 0 {
+		version, memberships, dotted := strings.Cut(text, ".")
+		n, err := strconv.ParseInt(version, 10, 64)
+		if err == nil && dotted {
+			_, err = strconv.ParseUint(memberships, 10, 64)
+		}
+		if err == nil && n > 0 && version == strconv.FormatInt(n, 10) {
 			versions = append(versions, n)
 		}
 	}

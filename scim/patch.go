@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"usher/scim/filter"
@@ -124,6 +125,9 @@ func applyPatch(rt *schema.ResourceType, parser *filter.Parser, before Resource,
 			return nil, nil, op.located(err)
 		}
 	}
+	if err := p.fill(); err != nil {
+		return nil, nil, err
+	}
 	return p.resource, p.named, nil
 }
 
@@ -136,6 +140,8 @@ type patcher struct {
 	named    map[string]bool // nil: not wanted
 	visits   int             // see maxVisits
 	body     bool            // a POST or PUT body is read, not a PATCH
+	given    map[string]bool // in a body: the attributes that were given
+	hollowed []hollowed      // see fill
 
 	filters     map[string]filter.Path // see read
 	filterBytes int
@@ -225,6 +231,9 @@ func (p *patcher) assign(verb string, t filter.Path, value any, within bool) err
 	if write, err := p.writable(t.Target, within); !write {
 		return err
 	}
+	if err := p.onlyOnce(t.Target); err != nil {
+		return err
+	}
 	p.name(t.Target)
 	old := p.get(t.Target)
 	list, _ := old.([]any)
@@ -250,7 +259,43 @@ func (p *patcher) assign(verb string, t filter.Path, value any, within bool) err
 		}
 		return badRequest(invalidValue, "%s is required and may not be empty.", t.Attribute.Name)
 	}
+	p.watch(t.Target, next, verb != opRemove && !clears(value))
 	p.set(t.Target, next)
+	return nil
+}
+
+// clears says whether a value takes away, at least of one of several values, what an attribute held.
+func clears(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case string:
+		return value == ""
+	case []any:
+		return slices.ContainsFunc(value, clears)
+	case map[string]any:
+		for _, v := range value {
+			if clears(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onlyOnce refuses an attribute that a body gives twice, by different names: which of the two was meant is not ours to guess.
+func (p *patcher) onlyOnce(t schema.Target) error {
+	if !p.body {
+		return nil
+	}
+	name := nameOf(t)
+	if p.given[name] {
+		return badRequest(invalidSyntax, "%s is given twice.", name)
+	}
+	if p.given == nil {
+		p.given = make(map[string]bool)
+	}
+	p.given[name] = true
 	return nil
 }
 

@@ -162,11 +162,12 @@ func equalValues(ids []string, n query.Node) (_ []string, ok bool) {
 
 // bodyMembers gives the ids of the members that the body of a POST or PUT lists. The error is an *Error.
 func bodyMembers(rt *schema.ResourceType, in map[string]any, q *quirks) ([]string, error) {
-	in, err := q.coreObject(rt, in)
+	again := q.uncounted() // normalise has read the names before
+	in, err := again.coreObject(rt, in)
 	if err != nil {
 		return nil, err
 	}
-	p := patcher{rt: rt, q: q}
+	p := patcher{rt: rt, q: again}
 	var members any
 	given := false
 	for _, key := range sortedKeys(in) {

@@ -29,6 +29,9 @@ func (q *quirks) Allow(name string) bool {
 	return true
 }
 
+// uncounted decides like q and counts nothing: for looking at something a second time.
+func (q *quirks) uncounted() *quirks { return &quirks{off: q.off} }
+
 // note counts what was let pass; by itself it is for what cannot be switched off.
 func (q *quirks) note(name string) {
 	if q.applied == nil {

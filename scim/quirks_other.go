@@ -89,7 +89,7 @@ func (q *quirks) corePath(rt *schema.ResourceType, path string) bool {
 }
 
 // coreObject gives an object of attributes with those beside the others that are in an object under the URN of the core schema. The object
-// given stays as it is. An attribute in both places is refused: which of the two was meant is not ours to guess.
+// given stays as it is. A name in both places is refused: which of the two was meant is not ours to guess.
 func (q *quirks) coreObject(rt *schema.ResourceType, object map[string]any) (map[string]any, error) {
 	value, found := member(object, rt.Core.URN)
 	if !found || !q.Allow(quirkCoreObject) {

@@ -176,13 +176,18 @@ func keyOf(attr *schema.Attribute, value any) elementKey {
 	return elementKey{value: text, kind: strings.ToLower(kind)}
 }
 
-// settle makes the list of values out of what an operation left: none that is hollow, no value twice, one primary at most. It is nil when
-// no value is left.
+// isHollow says whether a value is an object that is hollow.
+func isHollow(value any) bool {
+	object, ok := value.(map[string]any)
+	return ok && hollow(object)
+}
+
+// settle makes the list of values out of what an operation left: no value twice, one primary at most, and in a body none that is hollow;
+// in a PATCH a later operation may fill it (see fill). It is nil when no value is left.
 func (p *patcher) settle(attr *schema.Attribute, elements []element) (any, error) {
-	elements = slices.DeleteFunc(elements, func(e element) bool {
-		object, ok := e.value.(map[string]any)
-		return ok && hollow(object)
-	})
+	if p.body {
+		elements = slices.DeleteFunc(elements, func(e element) bool { return isHollow(e.value) })
+	}
 	elements = distinct(attr, elements)
 	if len(elements) > maxValues {
 		return nil, badRequest(invalidValue, "%s may have %d values at most, not %d.", attr.Name, maxValues, len(elements))
@@ -195,6 +200,46 @@ func (p *patcher) settle(attr *schema.Attribute, elements []element) (any, error
 		list[i] = e.value
 	}
 	return list, nil
+}
+
+// fill ends a PATCH: hollow values that no operation has filled go. Where one was written so, and not left so by clearing what it held,
+// the PATCH cannot be done.
+func (p *patcher) fill() error {
+	for _, t := range p.hollowed {
+		list, _ := p.get(t.target).([]any)
+		kept := slices.DeleteFunc(slices.Clone(list), isHollow)
+		switch {
+		case len(kept) == len(list):
+			continue
+		case t.written:
+			return nothing(t.target.Attribute)
+		case len(kept) == 0:
+			p.set(t.target, nil)
+		default:
+			p.set(t.target, kept)
+		}
+	}
+	return nil
+}
+
+// nothing refuses a value that says nothing.
+func nothing(attr *schema.Attribute) error {
+	return badRequest(invalidValue, "A value of %s needs more than a type and whether it is the primary one.", attr.Name)
+}
+
+// hollowed is an attribute that may have got hollow values; written says that they were written so.
+type hollowed struct {
+	target  schema.Target
+	written bool
+}
+
+// watch notes that an operation leaves hollow values of an attribute. written says that it does more than clear.
+func (p *patcher) watch(t schema.Target, next any, written bool) {
+	list, _ := next.([]any)
+	if slices.ContainsFunc(list, isHollow) {
+		t.Sub = nil
+		p.hollowed = append(p.hollowed, hollowed{t, written})
+	}
 }
 
 // distinct keeps the first of equal values.

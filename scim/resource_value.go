@@ -152,8 +152,11 @@ func (p *patcher) values(attr *schema.Attribute, value any) ([]any, error) {
 			return nil, err
 		}
 		maps.DeleteFunc(object, func(_ string, value any) bool { return value == nil })
-		if !hollow(object) {
+		switch {
+		case !hollow(object):
 			values = append(values, object)
+		case !p.body && !clears(item):
+			return nil, nothing(attr)
 		}
 	}
 	return values, nil

@@ -84,7 +84,12 @@ func (x *exchange) replacement(before store.Account, r Resource) (licensing.Draf
 		return licensing.Draft{}, err
 	}
 	keepOmitted(r, old)
-	return x.redraft(old, r, keepCarriers(r, old, before, x.who.Connection))
+	written, silent := keepCarriers(r, old, before, x.who.Connection)
+	d, err := x.redraft(old, r, written)
+	for _, c := range silent {
+		d.Intents = append(d.Intents, licensing.Intent{Carrier: c, Silent: true})
+	}
+	return d, err
 }
 
 // redraft is draft for an account that exists.

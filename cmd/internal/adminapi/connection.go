@@ -129,7 +129,7 @@ func (h *Handler) mayGoLive(ctx context.Context, company store.Company) error {
 	return nil
 }
 
-// openConnection gives the company's connection of that name and makes it if there is none. It is live as soon as it has a token.
+// openConnection gives the company's connection of that name and makes it if there is none. A new one is live; one that was paused stays so.
 func (h *Handler) openConnection(ctx context.Context, c call, company store.Company, name string) (store.Connection, error) {
 	if err := h.mayGoLive(ctx, company); err != nil {
 		return store.Connection{}, err

@@ -20,8 +20,8 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 2 * time.Minute // the largest body over a slow line
 	idleTimeout       = 2 * time.Minute
-	// maxHeader is what net/http reads of a request before its body. It is above the endpoint's own limits, so that a request over them
-	// gets an answer that says which.
+	// maxHeader is what net/http reads of a request before its body; beyond it the answer is net/http's own. It is above the endpoint's
+	// limits, so that a request which is over them and not absurd gets an answer that says which.
 	maxHeader = 512 << 10 // bytes
 	// shutdownTimeout is how long requests that have begun may take to end after the server was told to stop.
 	shutdownTimeout = 15 * time.Second

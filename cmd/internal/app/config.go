@@ -40,6 +40,9 @@ type Limits struct {
 	Rate        float64       `toml:"rate"`         // requests a second and connection; 0: no limit
 	RateBurst   int           `toml:"rate_burst"`   // requests that may come at once
 	AuthHeader  int           `toml:"auth_header"`  // bytes of the Authorization header; 4 KiB
+	Header      int           `toml:"header"`       // bytes of all header fields; 256 KiB, and 512 KiB with the request line at most
+	JSONDepth   int           `toml:"json_depth"`   // nesting of a body; 64
+	PageSize    int           `toml:"page_size"`    // resources on a page unless the request says otherwise; 100
 }
 
 const (
@@ -118,6 +121,9 @@ func (c Config) Validate() error {
 		{"limits.rate", c.Limits.Rate < 0},
 		{"limits.rate_burst", c.Limits.RateBurst < 0},
 		{"limits.auth_header", c.Limits.AuthHeader < 0},
+		{"limits.header", c.Limits.Header < 0},
+		{"limits.json_depth", c.Limits.JSONDepth < 0},
+		{"limits.page_size", c.Limits.PageSize < 0},
 	} {
 		if limit.negative {
 			bad(limit.key, "cannot be negative")
@@ -173,5 +179,6 @@ func (l Limits) scim() scim.Limits {
 	return scim.Limits{
 		UserBody: l.UserBody, GroupBody: l.GroupBody, Filter: l.Filter, Depth: l.FilterDepth, Page: l.Page, QueryRows: l.QueryRows,
 		QueryTime: l.QueryTime, Rate: l.Rate, RateBurst: l.RateBurst, AuthHeader: l.AuthHeader,
+		Header: l.Header, JSONDepth: l.JSONDepth, PageSize: l.PageSize,
 	}
 }
