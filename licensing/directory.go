@@ -50,7 +50,8 @@ type Directory struct {
 	webmail map[string]bool
 
 	turns sync.Map // what for -> *sync.Mutex; see turn
-	// writing keeps updates of one account in this process from planning on each other's leavings; an account's is found by its id.
+	// writing keeps changes of one account in this process from planning on each other's leavings; an account's is found by its id.
+	// Who holds one may wait for the turn of a queue, never for a sweep or for another account.
 	writing [64]sync.Mutex
 }
 
@@ -300,6 +301,7 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 	if err != nil {
 		return Result{}, err
 	}
+	defer d.one(do.ID)()
 	for range attempts {
 		before, err := d.store.Account(ctx, c.Company, do.ID)
 		if err != nil {
