@@ -9,7 +9,7 @@ import (
 	"usher/store"
 )
 
-// companies is what every request asks for, kept in memory: the companies, their numbers and their domains. This process alone
+// companies is what every request asks for, kept in memory: the companies, their numbers, domains and rules. This process alone
 // writes the database, so that what is here is what is stored.
 type companies struct {
 	mu     sync.RWMutex
@@ -22,7 +22,8 @@ type companies struct {
 
 type company struct {
 	store.Company
-	co int64
+	co    int64
+	rules []store.Rule // in the order in which they are listed
 }
 
 // add takes in a company that is stored.
@@ -81,6 +82,9 @@ func (n *companies) load(c *conn) error {
 		}
 		if d.err != nil {
 			return d.err
+		}
+		if err := found.loadRules(c); err != nil {
+			return err
 		}
 		n.add(found)
 	}

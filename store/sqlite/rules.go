@@ -1,10 +1,38 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
 	"usher/store"
 )
+
+// loadRules reads the rules of a company. They are kept with it, because every change of a group asks for them.
+func (c *company) loadRules(from *conn) error {
+	r := from.query("SELECT id, grp, license, prio, author, created FROM rules WHERE co = ?", c.co)
+	for r.next() {
+		c.rules = append(c.rules, store.Rule{
+			ID: r.text(0), Company: c.ID, Group: r.text(1), License: r.text(2), Priority: int(r.int(3)), By: r.text(4), Created: r.time(5),
+		})
+	}
+	slices.SortFunc(c.rules, byRank)
+	return r.err
+}
+
+// byRank orders rules as [store.Rules] lists them.
+func byRank(a, b store.Rule) int {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+}
+
+// changeRules replaces the rules of a company by what change makes of them, after the commit. The slice given is not to be changed.
+func (n *companies) changeRules(company string, change func([]store.Rule) []store.Rule) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.id[company]
+	c.rules = change(c.rules)
+}
 
 // CreateRule implements [store.Rules].
 func (s *Store) CreateRule(ctx context.Context, rule store.Rule, sweep *store.Sweep, events []store.Event) error {
@@ -12,7 +40,7 @@ func (s *Store) CreateRule(ctx context.Context, rule store.Rule, sweep *store.Sw
 	if err != nil {
 		return err
 	}
-	return s.writeCompany(ctx, rule.Company, func(t *tx, co int64) error {
+	err = s.writeCompany(ctx, rule.Company, func(t *tx, co int64) error {
 		found, err := t.exists("SELECT 1 FROM groups WHERE co = ? AND id = ?", co, rule.Group)
 		if err := orNotFound(found, err); err != nil {
 			return err
@@ -23,6 +51,13 @@ func (s *Store) CreateRule(ctx context.Context, rule store.Rule, sweep *store.Sw
 		}
 		return t.because(co, sweep, events)
 	})
+	if err == nil {
+		s.companies.changeRules(rule.Company, func(rules []store.Rule) []store.Rule {
+			rule.Created = time.UnixMilli(rule.Created.UnixMilli()).UTC() // as it is stored
+			return slices.SortedFunc(slices.Values(append(slices.Clip(rules), rule)), byRank)
+		})
+	}
+	return err
 }
 
 // DeleteRule implements [store.Rules].
@@ -31,26 +66,30 @@ func (s *Store) DeleteRule(ctx context.Context, company, id string, sweep *store
 	if err != nil {
 		return err
 	}
-	return s.writeCompany(ctx, company, func(t *tx, co int64) error {
+	err = s.writeCompany(ctx, company, func(t *tx, co int64) error {
 		n, err := t.exec("DELETE FROM rules WHERE id = ? AND co = ?", id, co)
 		if err := orNotFound(n > 0, err); err != nil {
 			return err
 		}
 		return t.because(co, sweep, events)
 	})
+	if err == nil {
+		s.companies.changeRules(company, func(rules []store.Rule) []store.Rule {
+			return slices.DeleteFunc(slices.Clone(rules), func(r store.Rule) bool { return r.ID == id })
+		})
+	}
+	return err
 }
 
 // ListRules implements [store.Rules].
 func (s *Store) ListRules(ctx context.Context, company string) ([]store.Rule, error) {
-	var rules []store.Rule
-	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		r := c.query("SELECT id, grp, license, prio, author, created FROM rules WHERE co = ? ORDER BY prio DESC, created, id", co)
-		for r.next() {
-			rules = append(rules, store.Rule{
-				ID: r.text(0), Company: company, Group: r.text(1), License: r.text(2), Priority: int(r.int(3)), By: r.text(4), Created: r.time(5),
-			})
-		}
-		return r.err
-	})
-	return rules, err
+	if err := s.readers.check(ctx); err != nil {
+		return nil, err
+	}
+	s.companies.mu.RLock()
+	defer s.companies.mu.RUnlock()
+	if c := s.companies.id[company]; c != nil {
+		return slices.Clone(c.rules), nil
+	}
+	return nil, nil
 }
