@@ -45,16 +45,7 @@ func higher(a, b store.Source) int {
 // Keeps says whether a carrier of the account is to stay as it is although a request of the actor leaves it out: it holds a source
 // that somebody else wrote, and what one connection never wrote it does not end by silence.
 func Keeps(a store.Account, carrier Carrier, actor string) bool {
-	others := false
-	for _, s := range a.Sources {
-		if s.Kind == string(carrier) {
-			if s.By == actor {
-				return false
-			}
-			others = true
-		}
-	}
-	return others
+	return slices.ContainsFunc(a.Sources, func(s store.Source) bool { return s.Kind == string(carrier) && s.By != actor })
 }
 
 // carry gives the sources after a write that touched the carriers of intents. before is not changed.

@@ -321,6 +321,50 @@ func TestHandler_documentsDoNotGrowBeyondABody(t *testing.T) {
 	d.want(400, "PATCH", "/Users/"+ada.id(), more("home"))
 }
 
+func TestHandler_saidTwice(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	both := func(name, top, inside string) string {
+		return fmt.Sprintf(`{"userName":%q,"department":%s,%q:{"department":%s}}`, name, top, enterprise, inside)
+	}
+	for name, body := range map[string]string{
+		"a null and a value": both("a", `null`, `"D"`), "a value and a null": both("b", `"D"`, `null`),
+		"nothing and a value": both("c", `""`, `"D"`), "the same value": both("d", `"D"`, `"D"`),
+	} {
+		if a := d.want(201, "POST", "/Users", body); a.get(enterprise, "department") != "D" {
+			t.Errorf("%s: %s", name, a.raw)
+		}
+	}
+	for _, body := range []string{
+		both("e", `"D"`, `"E"`), `{"userName":"e","name.givenName":"A","name":{"givenName":"B"}}`,
+	} {
+		if a := d.want(400, "POST", "/Users", body); a.get("scimType") != "invalidSyntax" {
+			t.Errorf("%s: %s", body, a.raw)
+		}
+	}
+	const core = `"urn:ietf:params:scim:schemas:core:2.0:User"`
+	for _, more := range []string{`"title":null,` + core + `:{"title":"T"}`, `"title":"T",` + core + `:{"title":""}`, `"title":"T",` + core + `:{"title":"T"}`} {
+		if a := d.want(201, "POST", "/Users", fmt.Sprintf(`{"userName":%q,%s}`, "g"+more[:12]+more[len(more)-6:], more)); a.get("title") != "T" {
+			t.Errorf("%s: %s", more, a.raw)
+		}
+	}
+	d.user("f", `"name.givenName":"A","name":{"familyName":"B"}`)
+}
+
+// TestHandler_hollowValues: what changes nothing does not fail what stands beside it.
+func TestHandler_hollowValues(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	ada := d.user("ada", "")
+	for title, operations := range map[string]string{
+		"1": `{"op":"Replace","path":"title","value":"1"},{"op":"Replace","path":"phoneNumbers[type eq \"work\"].primary","value":"False"}`,
+		"2": `{"op":"replace","value":{"title":"2","phoneNumbers":[{"type":"work","primary":true},{"type":"mobile","value":"1"}]}}`,
+		"3": `{"op":"replace","value":{"title":"3","roles":[{"type":"WindowsAzureActiveDirectoryRole","primary":true}]}}`,
+	} {
+		if a := d.patch(ada.id(), operations); a.get("title") != title {
+			t.Errorf("%s: %s", operations, a.raw)
+		}
+	}
+}
+
 func TestHandler_requestIDs(t *testing.T) {
 	d := open(t, scim.Limits{}, nil)
 	first, second := d.want(200, "GET", "/Users", "").header.Get("Request-Id"), d.want(200, "GET", "/Users", "").header.Get("Request-Id")

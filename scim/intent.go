@@ -22,19 +22,19 @@ func carrierName(c licensing.Carrier) string {
 	return string(c)
 }
 
-// keepCarriers puts back into a resource that is to replace another the carriers that the request leaves out and that the connection
-// never wrote, and gives the others: those that the request writes, and those that it leaves out.
+// keepCarriers gives the carriers that a request writes and those that it leaves out. Of the latter it puts those back into the resource,
+// which is to replace another, that hold what somebody else wrote.
 func keepCarriers(r, old Resource, before store.Account, connection string) (written, silent []licensing.Carrier) {
 	for _, c := range carriers() {
 		_, given := carrierValue(r, c)
 		value, had := carrierValue(old, c)
-		switch {
-		case given:
+		if given {
 			written = append(written, c)
-		case had && licensing.Keeps(before, c, connection):
+			continue
+		}
+		silent = append(silent, c)
+		if had && licensing.Keeps(before, c, connection) {
 			setCarrier(r, c, value)
-		default:
-			silent = append(silent, c)
 		}
 	}
 	return written, silent

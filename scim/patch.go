@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -140,7 +141,6 @@ type patcher struct {
 	named    map[string]bool // nil: not wanted
 	visits   int             // see maxVisits
 	body     bool            // a POST or PUT body is read, not a PATCH
-	given    map[string]bool // in a body: the attributes that were given
 	hollowed []hollowed      // see fill
 
 	filters     map[string]filter.Path // see read
@@ -231,14 +231,17 @@ func (p *patcher) assign(verb string, t filter.Path, value any, within bool) err
 	if write, err := p.writable(t.Target, within); !write {
 		return err
 	}
-	if err := p.onlyOnce(t.Target); err != nil {
-		return err
-	}
 	p.name(t.Target)
 	old := p.get(t.Target)
+	if p.body && old != nil && (value == nil || value == "") {
+		return nil // said already, and this says nothing
+	}
 	list, _ := old.([]any)
 	if p.visits += len(list); p.visits > maxVisits {
 		return badRequest(invalidValue, "%s has too many values for so many operations; send fewer in one request.", t.Attribute.Name)
+	}
+	if !within && t.Cond == nil && t.Sub == nil && t.Attribute.MultiValued && saysNothing(value) {
+		return nothing(t.Attribute)
 	}
 	var next any
 	var err error
@@ -259,9 +262,18 @@ func (p *patcher) assign(verb string, t filter.Path, value any, within bool) err
 		}
 		return badRequest(invalidValue, "%s is required and may not be empty.", t.Attribute.Name)
 	}
-	p.watch(t.Target, next, verb != opRemove && !clears(value))
+	if p.body && old != nil && contradicts(old, next) { // which of the two was meant is not ours to guess
+		return badRequest(invalidSyntax, "%s is given twice.", nameOf(t.Target))
+	}
+	p.watch(t.Target, next, !within && verb != opRemove && !clears(value) && !unsetsPrimary(t.Target, value))
 	p.set(t.Target, next)
 	return nil
+}
+
+// unsetsPrimary says whether a value is not to be the primary one, which a value that is not there is not.
+func unsetsPrimary(t schema.Target, value any) bool {
+	text, _ := value.(string)
+	return t.Sub != nil && t.Sub.Name == "primary" && (value == false || strings.EqualFold(text, "false"))
 }
 
 // clears says whether a value takes away, at least of one of several values, what an attribute held.
@@ -283,20 +295,19 @@ func clears(value any) bool {
 	return false
 }
 
-// onlyOnce refuses an attribute that a body gives twice, by different names: which of the two was meant is not ours to guess.
-func (p *patcher) onlyOnce(t schema.Target) error {
-	if !p.body {
-		return nil
+// contradicts says whether a second mention of an attribute, or of a part of it, changes what the first has said.
+func contradicts(old, next any) bool {
+	was, ok := old.(map[string]any)
+	if !ok {
+		return !reflect.DeepEqual(old, next)
 	}
-	name := nameOf(t)
-	if p.given[name] {
-		return badRequest(invalidSyntax, "%s is given twice.", name)
+	is, _ := next.(map[string]any)
+	for name, value := range was {
+		if !reflect.DeepEqual(value, is[name]) {
+			return true
+		}
 	}
-	if p.given == nil {
-		p.given = make(map[string]bool)
-	}
-	p.given[name] = true
-	return nil
+	return false
 }
 
 // writable says whether a target is to be written. Where it is not, and there is no error, the value is passed over.

@@ -102,7 +102,7 @@ func TestGroupPatch_Refused(t *testing.T) {
 		{"unknown", `[{"op":"remove","path":"members[bogus eq \"a\"]"}]`, invalidPath},
 		{"unknown part", `[{"op":"add","path":"members.bogus","value":[{"value":"a"}]}]`, invalidPath},
 		{"core URN removed", `[{"op":"remove","path":"` + schema.GroupURN + `"}]`, mutability},
-		{"members in the core URN's object twice", `[{"op":"add","value":{"Members":[],"` + schema.GroupURN + `":{"members":[]}}}]`, invalidSyntax},
+		{"members in the core URN's object twice", `[{"op":"add","value":{"Members":[{"value":"a"}],"` + schema.GroupURN + `":{"members":[{"value":"b"}]}}}]`, invalidSyntax},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q := newQuirks(nil)

@@ -2,7 +2,9 @@ package scim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"usher/scim/schema"
@@ -89,7 +91,7 @@ func (q *quirks) corePath(rt *schema.ResourceType, path string) bool {
 }
 
 // coreObject gives an object of attributes with those beside the others that are in an object under the URN of the core schema. The object
-// given stays as it is. A name in both places is refused: which of the two was meant is not ours to guess.
+// given stays as it is. A name with two values is refused: which of the two was meant is not ours to guess.
 func (q *quirks) coreObject(rt *schema.ResourceType, object map[string]any) (map[string]any, error) {
 	value, found := member(object, rt.Core.URN)
 	if !found || !q.Allow(quirkCoreObject) {
@@ -106,10 +108,20 @@ func (q *quirks) coreObject(rt *schema.ResourceType, object map[string]any) (map
 		}
 	}
 	for _, name := range sortedKeys(inner) {
-		if _, beside := member(object, name); beside {
+		value := inner[name]
+		beside, twice := member(out, name)
+		switch {
+		case strings.EqualFold(name, rt.Core.URN):
+			return nil, badRequest(invalidSyntax, "%s is given twice, one in the other.", rt.Core.URN)
+		case !twice:
+			out[name] = value
+		case value == nil || value == "" || reflect.DeepEqual(value, beside): // says no more
+		case beside == nil || beside == "":
+			maps.DeleteFunc(out, func(other string, _ any) bool { return strings.EqualFold(other, name) })
+			out[name] = value
+		default:
 			return nil, badRequest(invalidSyntax, "%s is given twice, in the object of %s and beside it.", quoted(name), rt.Core.URN)
 		}
-		out[name] = inner[name]
 	}
 	return out, nil
 }

@@ -222,6 +222,18 @@ func (p *patcher) fill() error {
 	return nil
 }
 
+// saysNothing says whether a list, as it was sent, has only values that are hollow.
+func saysNothing(value any) bool {
+	list, ok := value.([]any)
+	return ok && len(list) > 0 && !clears(value) && !slices.ContainsFunc(list, func(item any) bool {
+		object, ok := item.(map[string]any)
+		for name := range object {
+			ok = ok && (strings.EqualFold(name, "type") || strings.EqualFold(name, "primary"))
+		}
+		return !ok
+	})
+}
+
 // nothing refuses a value that says nothing.
 func nothing(attr *schema.Attribute) error {
 	return badRequest(invalidValue, "A value of %s needs more than a type and whether it is the primary one.", attr.Name)

@@ -152,11 +152,8 @@ func (p *patcher) values(attr *schema.Attribute, value any) ([]any, error) {
 			return nil, err
 		}
 		maps.DeleteFunc(object, func(_ string, value any) bool { return value == nil })
-		switch {
-		case !hollow(object):
+		if !hollow(object) {
 			values = append(values, object)
-		case !p.body && !clears(item):
-			return nil, nothing(attr)
 		}
 	}
 	return values, nil

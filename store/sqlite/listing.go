@@ -18,6 +18,11 @@ type listing struct {
 	q    store.Query
 	emit func(*rows) error // takes a full row onto the page
 
+	mark struct { // see marks.before
+		pk            int64
+		stands, shift int
+	}
+
 	from  int64 // the page begins after the record with this pk
 	skip  int   // and so many matches behind it
 	shown int   // records on the page
@@ -34,6 +39,8 @@ func (s *Store) list(ctx context.Context, k kind, company string, q store.Query,
 	if q.Total {
 		l.total = 0
 	}
+	// Before the snapshot: what is counted in it is remembered only if nothing was deleted since.
+	l.mark.pk, l.mark.stands, l.mark.shift = s.marks.before(markKey{l.co, k.table()}, q.Offset)
 	var err error
 	if one, ok := l.unique(); ok {
 		err = s.read(ctx, func(c *conn) error { l.c = c; return l.only(one) })
@@ -237,15 +244,14 @@ func (l *listing) skipTo(src source, all bool) (found bool, err error) {
 	if !all || l.q.After != "" || l.from > 0 {
 		return l.step(src, l.skip)
 	}
-	key := markKey{l.co, l.k.table()}
-	pk, stands, shift := l.s.marks.before(key, l.skip)
-	l.from, l.skip = pk, l.skip-stands
+	stands := l.mark.stands
+	l.from, l.skip = l.mark.pk, l.skip-stands
 	for l.skip >= markEvery {
 		if found, err := l.step(src, markEvery); err != nil || !found {
 			return found, err
 		}
 		stands += markEvery
-		l.s.marks.add(key, stands, l.from, shift)
+		l.s.marks.add(markKey{l.co, l.k.table()}, stands, l.from, l.mark.shift)
 	}
 	return l.step(src, l.skip)
 }
