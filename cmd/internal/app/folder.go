@@ -37,7 +37,7 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	}
 	s, err := sqlite.Open(ctx, dir, sqlite.Options{Indexes: registry.UserIndexes(), Logger: log})
 	if errors.Is(err, sqlite.ErrLocked) {
-		return nil, fmt.Errorf("the data folder %s is in use by another usher process: stop it, or choose another folder: %w", dir, err)
+		return nil, fmt.Errorf("the data folder %s is in use by another usher process: stop it, or choose another folder", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
