@@ -23,7 +23,7 @@ func (x *exchange) createGroup() error {
 	if err != nil {
 		return err
 	}
-	project, err := x.projection(x.Registry.Group)
+	project, err := x.projection(x.types.Group)
 	if err != nil {
 		return err
 	}
@@ -45,17 +45,17 @@ func (x *exchange) createGroup() error {
 
 // groupBody reads a POST or PUT of a group: the resource and the ids of its members.
 func (x *exchange) groupBody(body map[string]any) (Resource, []string, error) {
-	r, err := normalise(x.Registry.Group, body, x.quirks)
+	r, err := normalise(x.types.Group, body, x.quirks)
 	if err != nil {
 		return nil, nil, err
 	}
-	members, err := bodyMembers(x.Registry.Group, body, x.quirks)
+	members, err := bodyMembers(x.types.Group, body, x.quirks)
 	return r, members, err
 }
 
 // groupDraft turns a resource into what licensing is asked for.
 func (x *exchange) groupDraft(r Resource) (*licensing.GroupDraft, error) {
-	rt := x.Registry.Group
+	rt := x.types.Group
 	if err := checkResource(rt, r); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (x *exchange) groupDraft(r Resource) (*licensing.GroupDraft, error) {
 }
 
 func (x *exchange) getGroup(id string) error {
-	project, err := x.projection(x.Registry.Group)
+	project, err := x.projection(x.types.Group)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (x *exchange) replaceGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	project, err := x.projection(x.Registry.Group)
+	project, err := x.projection(x.types.Group)
 	if err != nil {
 		return err
 	}
@@ -123,11 +123,11 @@ func (x *exchange) patchGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	edit, err := groupPatch(x.Registry.Group, x.parser, ops, x.quirks)
+	edit, err := groupPatch(x.types.Group, x.parser, ops, x.quirks)
 	if err != nil {
 		return err
 	}
-	project, err := x.projection(x.Registry.Group)
+	project, err := x.projection(x.types.Group)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (x *exchange) patchGroup(id string) error {
 		if err != nil {
 			return nil, members, err
 		}
-		r, _, err := applyPatch(x.Registry.Group, x.parser, old, edit.Attributes, x.quirks)
+		r, _, err := applyPatch(x.types.Group, x.parser, old, edit.Attributes, x.quirks)
 		if err != nil {
 			return nil, members, err
 		}
@@ -194,7 +194,7 @@ func (x *exchange) groupVersion(id string) func() (int64, error) {
 }
 
 func (x *exchange) listGroups() error {
-	page, err := x.pageRequest(x.Registry.Group)
+	page, err := x.pageRequest(x.types.Group)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (x *exchange) listGroups() error {
 	if err != nil {
 		return err
 	}
-	if found.Total == 0 && x.plusAsWritten(&page.query, x.Registry.Group) {
+	if found.Total == 0 && x.plusAsWritten(&page.query, x.types.Group) {
 		if found, err = x.Store.ListGroups(ctx, x.who.Company, page.query); err != nil {
 			return err
 		}

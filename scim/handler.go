@@ -133,6 +133,7 @@ type exchange struct {
 	ctx    context.Context
 	id     string // of the request
 	who    Principal
+	types  *schema.Registry // the resource types as the company has them
 	quirks *quirks
 	status int
 
@@ -146,7 +147,7 @@ type exchange struct {
 // ServeHTTP answers one request and writes one line about it to the log.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.Clock()
-	x := &exchange{Handler: h, w: w, r: r, ctx: r.Context(), id: h.requestID(), route: "other", about: "such resource"}
+	x := &exchange{Handler: h, w: w, r: r, ctx: r.Context(), id: h.requestID(), types: h.Registry, route: "other", about: "such resource"}
 	w.Header().Set("Request-Id", x.id)
 	err := x.answer()
 	var wire *Error

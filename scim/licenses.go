@@ -63,7 +63,7 @@ func (x *exchange) licenses() ([][]byte, error) {
 }
 
 func (x *exchange) listLicenses() error {
-	page, err := x.pageRequest(x.Registry.License)
+	page, err := x.pageRequest(x.types.License)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (x *exchange) listLicenses() error {
 }
 
 func (x *exchange) getLicense(id string) error {
-	project, err := x.projection(x.Registry.License)
+	project, err := x.projection(x.types.License)
 	if err != nil {
 		return err
 	}

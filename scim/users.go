@@ -17,11 +17,11 @@ func (x *exchange) createUser() error {
 	if err != nil {
 		return err
 	}
-	project, err := x.projection(x.Registry.User)
+	project, err := x.projection(x.types.User)
 	if err != nil {
 		return err
 	}
-	r, err := normalise(x.Registry.User, body, x.quirks)
+	r, err := normalise(x.types.User, body, x.quirks)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (x *exchange) createUser() error {
 }
 
 func (x *exchange) getUser(id string) error {
-	project, err := x.projection(x.Registry.User)
+	project, err := x.projection(x.types.User)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (x *exchange) replaceUser(id string) error {
 	if err != nil {
 		return err
 	}
-	given, err := normalise(x.Registry.User, body, x.quirks)
+	given, err := normalise(x.types.User, body, x.quirks)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (x *exchange) patchUser(id string) error {
 		if err != nil {
 			return licensing.Draft{}, err
 		}
-		r, named, err := applyPatch(x.Registry.User, x.parser, old, ops, x.quirks)
+		r, named, err := applyPatch(x.types.User, x.parser, old, ops, x.quirks)
 		if err != nil {
 			return licensing.Draft{}, err
 		}
@@ -137,7 +137,7 @@ func (x *exchange) patchUser(id string) error {
 
 // updateUser changes a user by edit and answers with what came of it.
 func (x *exchange) updateUser(id string, edit func(before store.Account) (licensing.Draft, error)) error {
-	project, err := x.projection(x.Registry.User)
+	project, err := x.projection(x.types.User)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (x *exchange) userVersion(id string) func() (int64, error) {
 }
 
 func (x *exchange) listUsers() error {
-	page, err := x.pageRequest(x.Registry.User)
+	page, err := x.pageRequest(x.types.User)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (x *exchange) listUsers() error {
 	if err != nil {
 		return err
 	}
-	if found.Total == 0 && x.plusAsWritten(&page.query, x.Registry.User) {
+	if found.Total == 0 && x.plusAsWritten(&page.query, x.types.User) {
 		if found, err = x.Store.ListAccounts(ctx, x.who.Company, page.query); err != nil {
 			return err
 		}
@@ -249,7 +249,7 @@ func (x *exchange) groupsOf(accounts []store.Account, project *projection) (map[
 
 // draft turns a resource into what licensing is asked for; touched are the carriers of license intent that the request wrote.
 func (x *exchange) draft(r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
-	rt := x.Registry.User
+	rt := x.types.User
 	if err := checkResource(rt, r); err != nil {
 		return licensing.Draft{}, err
 	}
