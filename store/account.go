@@ -143,16 +143,18 @@ type Tombstone struct {
 	Deleted    time.Time
 }
 
-// Query asks for a page of a list, in creation order.
+// Query asks for a page of a list.
 type Query struct {
-	Filter query.Node // nil: all
+	Filter query.Node  // nil: all
+	Sort   *query.Sort // nil: in creation order
 	// After is the id of the record after which the page begins; empty: from the start. It names a place, so the record may have
-	// been deleted since it was listed.
-	After  string
-	Offset int  // records to skip (after After)
-	Limit  int  // records on the page at most; 0 gives only the total
-	Total  bool // whether to count all matches
-	Budget int  // rows that may be read before ErrTooMany; 0: no limit
+	// been deleted since it was listed. Where there is a Sort, the place is that of a record with this id and the key AfterKey.
+	After    string
+	AfterKey query.SortKey
+	Offset   int  // records to skip (after After)
+	Limit    int  // records on the page at most; 0 gives only the total
+	Total    bool // whether to count all matches
+	Budget   int  // rows that may be read before ErrTooMany; 0: no limit
 }
 
 // AccountPage is one page of accounts.

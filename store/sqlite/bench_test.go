@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usher/store"
+	"usher/store/query"
 	"usher/store/sqlite"
 )
 
@@ -153,6 +154,18 @@ func BenchmarkRead(b *testing.B) {
 	b.Run("deep page, after", func(b *testing.B) {
 		list(b, func(int) store.Query { return store.Query{Limit: 100, After: stored[n-n/10].ID, Total: true} })
 	})
+	for _, path := range []string{"userName", store.ColumnModified, "displayName"} {
+		s := query.Sort{Path: path, Type: query.String, Fold: true}
+		if path == store.ColumnModified {
+			s = query.Sort{Path: path, Type: query.DateTime}
+		}
+		after := pick(n / 2)
+		b.Run("sorted page, after, by "+path, func(b *testing.B) {
+			list(b, func(int) store.Query {
+				return store.Query{Limit: 100, Sort: &s, After: after.ID, AfterKey: s.Key(&after)}
+			})
+		})
+	}
 }
 
 // BenchmarkMember adds one member to a group and removes it again, on its own and thus with a commit each.

@@ -21,7 +21,8 @@
 // Which index answers a filter, and what is left to judge, is decided by [usher/store/query]; this package turns an access into
 // SQL with every value bound.
 //
-// Lists are in the order of the row ids, which are given out in order of creation and never twice by one process.
+// Lists are in the order of the row ids, which are given out in order of creation and never twice by one process. A sorted list is
+// read from the index of a column where there is one; else a page costs as much as there are matches.
 //
 // The package leaves to others: what paths and licenses mean (scim, licensing), when seats are given (licensing; here is only
 // the guard that a pool never gives more than it has), and the clock.

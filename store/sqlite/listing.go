@@ -106,6 +106,8 @@ func (l *listing) run() error {
 	var err error
 	switch {
 	case len(sources) == 0: // nothing matches
+	case l.q.Sort != nil:
+		err = l.sorted(plan, sources)
 	case plan.Rest == nil && ordered:
 		err = l.cut(sources[0], plan.Access.Way == query.All)
 	case ordered:
@@ -119,7 +121,7 @@ func (l *listing) run() error {
 	if err != nil || l.shown == 0 {
 		return err
 	}
-	if l.q.After == "" {
+	if l.q.After == "" && l.q.Sort == nil {
 		key.offset = max(l.q.Offset, 0) + l.shown
 		l.s.places.put(key, l.last)
 	}
@@ -136,7 +138,7 @@ func (l *listing) begin(key placeKey) (err error) {
 		l.from, err = l.s.placeAfter(l.c, l.k, l.co, l.q.After)
 		return err
 	}
-	if l.skip > 0 && l.q.Limit > 0 {
+	if l.skip > 0 && l.q.Limit > 0 && l.q.Sort == nil {
 		key.offset = l.skip
 		if pk, ok := l.s.places.get(key); ok {
 			l.from, l.skip = pk, 0
@@ -329,15 +331,10 @@ func (l *listing) judge(src source, rest query.Node) error {
 
 // collect gathers the entries of sources that are not in order, or more than one, and then goes through the records in order.
 func (l *listing) collect(sources []source, rest query.Node) error {
-	var pks []int64
-	for _, src := range sources {
-		var err error
-		if pks, err = l.gather(src, pks); err != nil {
-			return err
-		}
+	pks, err := l.gatherAll(sources)
+	if err != nil {
+		return err
 	}
-	slices.Sort(pks)
-	pks = slices.Compact(pks)
 	m := l.newMatcher(rest)
 	if rest == nil { // the records before the page and behind it need not be read
 		if l.q.Total {
@@ -359,6 +356,19 @@ func (l *listing) collect(sources []source, rest query.Node) error {
 		}
 	}
 	return nil
+}
+
+// gatherAll gives the pks of all sources, each once, in order.
+func (l *listing) gatherAll(sources []source) ([]int64, error) {
+	var pks []int64
+	for _, src := range sources {
+		var err error
+		if pks, err = l.gather(src, pks); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(pks)
+	return slices.Compact(pks), nil
 }
 
 // gather appends the pks that a source gives.
@@ -429,16 +439,22 @@ type document []byte
 func (d document) Document() []byte       { return d }
 func (d document) Column(string) []string { return nil }
 
+// record makes what the judge looks at of a row.
+func (m *matcher) record(r *rows) (query.Record, error) {
+	if m.full {
+		return m.l.k.record(m.l, r)
+	}
+	return document(r.blob(1)), nil
+}
+
 // take looks at one row; it says whether there is a reason to go on.
 func (m *matcher) take(r *rows) (more bool, err error) {
 	l := m.l
 	pk := r.int(0)
 	if m.judge != nil {
-		var rec query.Record = document(r.blob(1))
-		if m.full {
-			if rec, err = l.k.record(l, r); err != nil {
-				return false, err
-			}
+		rec, err := m.record(r)
+		if err != nil {
+			return false, err
 		}
 		matches := m.judge.Match(rec)
 		if l.err != nil {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -52,6 +53,9 @@ func (m *Map) ListGroups(ctx context.Context, company string, q store.Query) (st
 
 // page judges the candidates in order and cuts the page out of the matches.
 func page(q store.Query, keys []string, read func(key string) (query.Record, bool)) (found []query.Record, total, rows int, err error) {
+	if q.Sort != nil {
+		return sortedPage(q, keys, read)
+	}
 	judge := query.Compile(q.Filter)
 	skip := q.Offset
 	for _, k := range keys {
@@ -76,6 +80,41 @@ func page(q store.Query, keys []string, read func(key string) (query.Record, boo
 		default:
 			found = append(found, r)
 		}
+	}
+	if !q.Total {
+		total = -1
+	}
+	return found, total, rows, nil
+}
+
+// sortedPage judges all candidates, sorts the matches and cuts the page out of them.
+func sortedPage(q store.Query, keys []string, read func(key string) (query.Record, bool)) (found []query.Record, total, rows int, err error) {
+	type placed struct {
+		record query.Record
+		id     string
+		key    query.SortKey
+	}
+	judge := query.Compile(q.Filter)
+	var all []placed
+	for _, k := range keys { // in creation order
+		if rows++; q.Budget > 0 && rows > q.Budget {
+			return nil, 0, rows, store.ErrTooMany
+		}
+		if r, ok := read(k); ok && judge.Match(r) {
+			all = append(all, placed{r, last(k), q.Sort.Key(r)})
+		}
+	}
+	total = len(all)
+	slices.SortStableFunc(all, func(a, b placed) int { return q.Sort.Compare(a.key, b.key) })
+	if q.After != "" {
+		after := placed{id: q.After, key: q.AfterKey}
+		all = slices.DeleteFunc(all, func(p placed) bool {
+			return cmp.Or(q.Sort.Compare(p.key, after.key), cmp.Compare(p.id, after.id)) <= 0
+		})
+	}
+	first := min(max(q.Offset, 0), len(all))
+	for _, p := range all[first:min(first+max(q.Limit, 0), len(all))] {
+		found = append(found, p.record)
 	}
 	if !q.Total {
 		total = -1

@@ -67,6 +67,9 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Paging", testPaging},
 		{"Paging past changes", testPagingPastChanges},
 		{"Paging under concurrency", testPagingStorm},
+		{"Sorting", testSorting},
+		{"Sorting past changes", testSortingPastChanges},
+		{"Sorting of groups", testSortedGroups},
 
 		{"Rules", testRules},
 		{"Sweeps", testSweeps},

@@ -53,6 +53,8 @@ type (
 	twice          struct{ *Map }
 	loses          struct{ *Map }
 	countsPage     struct{ *Map }
+	noneFirst      struct{ *Map }
+	unsorted       struct{ *Map }
 	eager          struct{ *Map }
 	stealsLeases   struct{ *Map }
 	lifo           struct{ *Map }
@@ -148,6 +150,24 @@ func (s loses) ListAccounts(ctx context.Context, company string, q store.Query) 
 	return s.Map.ListAccounts(ctx, company, q)
 }
 
+// Those without a value come first in both directions.
+func (s noneFirst) ListAccounts(ctx context.Context, company string, q store.Query) (store.AccountPage, error) {
+	page, err := s.Map.ListAccounts(ctx, company, q)
+	if q.Sort != nil && !q.Sort.Descending {
+		slices.SortStableFunc(page.Accounts, func(a, b store.Account) int {
+			none := map[bool]int{true: -1}
+			return none[q.Sort.Key(&a).None] - none[q.Sort.Key(&b).None]
+		})
+	}
+	return page, err
+}
+
+// Groups come in the order of their creation.
+func (s unsorted) ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error) {
+	q.Sort = nil
+	return s.Map.ListGroups(ctx, company, q)
+}
+
 func (s countsPage) ListAccounts(ctx context.Context, company string, q store.Query) (store.AccountPage, error) {
 	page, err := s.Map.ListAccounts(ctx, company, q)
 	if q.Total {
@@ -211,6 +231,8 @@ func faults() []fault {
 		{"reads without a budget", "Budget", func(m *Map) store.Store { return noBudget{m} }},
 		{"repeats a record on the next page", "Paging under concurrency", func(m *Map) store.Store { return twice{m} }},
 		{"ends when the record to go on after is gone", "Paging past changes", func(m *Map) store.Store { return loses{m} }},
+		{"puts those without a value first", "Sorting", func(m *Map) store.Store { return noneFirst{m} }},
+		{"does not sort groups", "Sorting of groups", func(m *Map) store.Store { return unsorted{m} }},
 		{"counts what it has shown", "Paging", func(m *Map) store.Store { return countsPage{m} }},
 		{"sweeps for changes that are none", "Sweeps", func(m *Map) store.Store { return eager{m} }},
 		{"takes leases over early", "Sweep leases", func(m *Map) store.Store { return stealsLeases{m} }},
