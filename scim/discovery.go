@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"time"
 
 	"usher/scim/schema"
 )
@@ -68,6 +68,14 @@ func serviceProviderConfig(c Config) any {
 		supported
 		MaxResults int `json:"maxResults"`
 	}
+	type pagination struct {
+		Cursor  bool   `json:"cursor"`
+		Index   bool   `json:"index"`
+		Default string `json:"defaultPaginationMethod"`
+		Size    int    `json:"defaultPageSize"`
+		Most    int    `json:"maxPageSize"`
+		Timeout int    `json:"cursorTimeout"` // seconds
+	}
 	type scheme struct {
 		Type        string `json:"type"`
 		Name        string `json:"name"`
@@ -83,6 +91,7 @@ func serviceProviderConfig(c Config) any {
 		ChangePassword supported     `json:"changePassword"`
 		Sort           supported     `json:"sort"`
 		ETag           supported     `json:"etag"`
+		Pagination     pagination    `json:"pagination"`
 		Schemes        []scheme      `json:"authenticationSchemes"`
 		Meta           discoveryMeta `json:"meta"`
 	}{
@@ -90,7 +99,12 @@ func serviceProviderConfig(c Config) any {
 		Patch:   supported{true},
 		Bulk:    bulk{supported{false}, 0, c.Limits.GroupBody},
 		Filter:  filters{supported{true}, c.Limits.Page},
+		Sort:    supported{true},
 		ETag:    supported{true},
+		Pagination: pagination{
+			Cursor: true, Index: true, Default: "index", Size: c.Limits.PageSize, Most: c.Limits.Page,
+			Timeout: int(c.Limits.CursorTimeout / time.Second),
+		},
 		Schemes: []scheme{{
 			Type: "oauthbearertoken", Name: "OAuth Bearer Token", Primary: true, SpecURI: "https://www.rfc-editor.org/info/rfc6750",
 			Description: "A bearer token of the company's connection, in the Authorization header.",
@@ -142,8 +156,8 @@ func (x *exchange) serveDiscovery(path []string) error {
 		return x.noEndpoint()
 	}
 	x.route = "/" + path[0]
-	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
-		return x.methodNotAllowed(slices.Values([]string{http.MethodGet}))
+	if !x.reads() {
+		return x.methodNotAllowed(http.MethodGet)
 	}
 	if p, err := x.params(); err != nil {
 		return err
@@ -156,7 +170,7 @@ func (x *exchange) serveDiscovery(path []string) error {
 	case len(path) == 2:
 		return x.serveDocument(documents, path[1])
 	}
-	b := openList(len(documents), 1, len(documents), 0)
+	b := openList(listHead{len(documents), 1, len(documents), ""}, 0)
 	for _, d := range documents {
 		b = append(nextInList(b), d.body...)
 	}

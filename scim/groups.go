@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -78,8 +79,8 @@ func (x *exchange) getGroup(id string) error {
 		return err
 	}
 	// The names of members are shown but are not part of the version.
-	if (g.Members == 0 || !project.wants("members")) && x.notModified(groupETag(&g)) {
-		return x.reply(http.StatusNotModified, nil)
+	if done, err := x.fresh(groupETag(&g), g.Members == 0 || !project.wants("members")); done || err != nil {
+		return x.unchanged(err)
 	}
 	return x.replyGroup(http.StatusOK, g, project)
 }
@@ -185,40 +186,32 @@ func (x *exchange) deleteGroup(id string) error {
 	return x.reply(http.StatusNoContent, nil)
 }
 
-// groupVersion reads the version that a group has.
-func (x *exchange) groupVersion(id string) func() (int64, error) {
-	return func() (int64, error) {
+// groupVersion is the version that a group has.
+func (x *exchange) groupVersion(id string) versioned {
+	return versioned{version: func() (int64, error) {
 		g, err := x.Store.Group(x.ctx, x.who.Company, id)
 		return g.Version, err
-	}
+	}}
 }
 
-func (x *exchange) listGroups() error {
-	page, err := x.pageRequest(x.types.Group)
+func (x *exchange) listGroups() error { return x.list(x.groups()) }
+
+func (x *exchange) groups() collection { return collection{x.types.Group, (*exchange).findGroups} }
+
+func (x *exchange) findGroups(ctx context.Context, q store.Query, project *projection) (found, error) {
+	page, err := x.Store.ListGroups(ctx, x.who.Company, q)
+	if err == nil {
+		err = x.affordable(page.Groups, project)
+	}
 	if err != nil {
-		return err
+		return found{}, err
 	}
-	ctx, cancel := x.queryContext()
-	defer cancel()
-	found, err := x.Store.ListGroups(ctx, x.who.Company, page.query)
-	if err != nil {
-		return err
+	f := found{total: page.Total, resources: make([]listed, len(page.Groups))}
+	for i := range page.Groups {
+		g := &page.Groups[i]
+		f.resources[i] = listed{g.ID, g, around, func(b []byte) ([]byte, error) { return x.appendGroup(b, g, project) }}
 	}
-	if found.Total == 0 && x.plusAsWritten(&page.query, x.types.Group) {
-		if found, err = x.Store.ListGroups(ctx, x.who.Company, page.query); err != nil {
-			return err
-		}
-	}
-	if err := x.affordable(found.Groups, page.project); err != nil {
-		return err
-	}
-	b := openList(found.Total, page.start, len(found.Groups), len(found.Groups)*around)
-	for i := range found.Groups {
-		if b, err = x.appendGroup(nextInList(b), &found.Groups[i], page.project); err != nil {
-			return err
-		}
-	}
-	return x.reply(http.StatusOK, closeList(b))
+	return f, nil
 }
 
 // affordable refuses a page that would show more members than a query may read.

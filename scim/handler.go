@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -54,6 +53,9 @@ type Config struct {
 	Limits       Limits
 	Logger       *slog.Logger
 	Clock        func() time.Time // nil: the system's
+	// CursorKey seals the cursors of lists: CursorKeySize random bytes that stay the same as long as cursors are to be good, on every
+	// server that answers for the same address. Nil: they end with the process.
+	CursorKey []byte
 }
 
 // Handler serves SCIM below the path it is mounted at, which must have been stripped from the request ("/Users", ...).
@@ -65,6 +67,7 @@ type Handler struct {
 	endpoints map[string]endpoint
 	discovery discovery
 	limiter   limiter
+	cursors   sealer
 
 	instance string // names this process in request ids
 	requests atomic.Uint64
@@ -89,6 +92,9 @@ func NewHandler(c Config) (*Handler, error) {
 		quirks:    map[string]map[string]int64{},
 	}
 	var err error
+	if h.cursors, err = newSealer(c.CursorKey); err != nil {
+		return nil, err
+	}
 	if h.discovery, err = newDiscovery(c); err != nil {
 		return nil, fmt.Errorf("discovery documents: %w", err)
 	}
@@ -139,6 +145,7 @@ type exchange struct {
 
 	parameters url.Values // see params
 	badQuery   error
+	searching  bool // the parameters came in a body
 
 	route string // the pattern of the path, for the log
 	about string // the resource asked for, for people
@@ -223,7 +230,7 @@ func (x *exchange) authenticate() error {
 			Detail: fmt.Sprintf("The connection sends more than %g requests a second; try again in %d s.", x.Limits.Rate, seconds),
 		}
 	}
-	if who.Paused && x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+	if who.Paused && !x.reads() && !strings.HasSuffix(strings.TrimRight(x.r.URL.Path, "/"), "/"+searchPath) {
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "The connection is paused and accepts no writes.", RetryAfter: 300}
 	}
 	return nil
@@ -267,7 +274,17 @@ func endpoints() map[string]endpoint {
 
 // dispatch finds what answers a path and method.
 func (x *exchange) dispatch(path []string) error {
-	if len(path) == 0 || len(path) > 2 {
+	if len(path) > 0 && path[len(path)-1] == searchPath {
+		return x.dispatchSearch(path[:len(path)-1])
+	}
+	if len(path) == 0 {
+		x.route = "/"
+		if x.reads() {
+			return x.listAll()
+		}
+		return x.methodNotAllowed(http.MethodGet)
+	}
+	if len(path) > 2 {
 		return x.noEndpoint()
 	}
 	e, ok := x.endpoints[path[0]]
@@ -287,18 +304,44 @@ func (x *exchange) dispatch(path []string) error {
 		if f, ok := e.all[method]; ok {
 			return f(x)
 		}
-		return x.methodNotAllowed(maps.Keys(e.all))
+		return x.methodNotAllowed(slices.Collect(maps.Keys(e.all))...)
 	}
 	x.route, x.about = "/"+path[0]+"/{id}", e.name+" with the id "+quoted(path[1])
 	if f, ok := e.one[method]; ok {
 		return f(x, path[1])
 	}
-	return x.methodNotAllowed(maps.Keys(e.one))
+	return x.methodNotAllowed(slices.Collect(maps.Keys(e.one))...)
+}
+
+// searchPath ends the path of a search by POST.
+const searchPath = ".search"
+
+// dispatchSearch answers a search at the root or at an endpoint.
+func (x *exchange) dispatchSearch(path []string) error {
+	switch len(path) {
+	case 0:
+		x.route = "/" + searchPath
+		return x.search((*exchange).listAll)
+	case 1:
+		if e, ok := x.endpoints[path[0]]; ok {
+			x.route = "/" + path[0] + "/" + searchPath
+			return x.search(e.all[http.MethodGet])
+		}
+	}
+	return x.noEndpoint()
+}
+
+// reads says whether the request only reads; net/http leaves the body of an answer to HEAD out.
+func (x *exchange) reads() bool { return x.r.Method == http.MethodGet || x.r.Method == http.MethodHead }
+
+// listAll lists the resources of all types (RFC 7644 section 3.4.2.1).
+func (x *exchange) listAll() error {
+	return x.list(x.users(), x.groups(), x.licenses())
 }
 
 // methodNotAllowed refuses a method and says which are possible (RFC 9110 section 15.5.6).
-func (x *exchange) methodNotAllowed(possible iter.Seq[string]) error {
-	allowed := slices.Sorted(possible)
+func (x *exchange) methodNotAllowed(possible ...string) error {
+	allowed := slices.Sorted(slices.Values(possible))
 	if slices.Contains(allowed, http.MethodGet) {
 		allowed = append(allowed, http.MethodHead)
 	}

@@ -1,9 +1,11 @@
 package scim
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"usher/licensing"
 	"usher/scim/schema"
@@ -31,8 +33,8 @@ type poolNumbers struct {
 	Waiting  int `json:"waiting"`
 }
 
-// licenses gives the catalog with the company's numbers, rendered. The free license has no seats and no numbers.
-func (x *exchange) licenses() ([][]byte, error) {
+// catalog gives the licenses with the company's numbers, rendered. The free license has no seats and no numbers.
+func (x *exchange) catalog() ([][]byte, error) {
 	pools, err := x.Store.ListPools(x.ctx, x.who.Company)
 	if err != nil {
 		return nil, err
@@ -62,31 +64,43 @@ func (x *exchange) licenses() ([][]byte, error) {
 	return all, nil
 }
 
-func (x *exchange) listLicenses() error {
-	page, err := x.pageRequest(x.types.License)
+func (x *exchange) listLicenses() error { return x.list(x.licenses()) }
+
+func (x *exchange) licenses() collection {
+	return collection{x.types.License, (*exchange).findLicenses}
+}
+
+// findLicenses does with the few licenses what a store does with accounts.
+func (x *exchange) findLicenses(_ context.Context, q store.Query, project *projection) (found, error) {
+	all, err := x.catalog()
 	if err != nil {
-		return err
+		return found{}, err
 	}
-	all, err := x.licenses()
-	if err != nil {
-		return err
-	}
-	var matching [][]byte
-	for _, raw := range all {
-		if page.query.Filter == nil || query.Compile(page.query.Filter).Match(rendered(raw)) {
-			matching = append(matching, raw)
+	judge := query.Compile(q.Filter)
+	f := found{total: -1}
+	for i, product := range licensing.Catalog() {
+		raw := rendered(all[i])
+		if !judge.Match(raw) {
+			continue
 		}
+		f.resources = append(f.resources, listed{string(product.License), raw, len(raw), func(b []byte) ([]byte, error) {
+			seen, err := project.apply(raw)
+			return append(b, seen...), err
+		}})
 	}
-	first := min(page.query.Offset, len(matching))
-	shown := matching[first:min(first+page.query.Limit, len(matching))]
-	b := openList(len(matching), page.start, len(shown), len(shown)*around)
-	for _, raw := range shown {
-		if raw, err = page.project.apply(raw); err != nil {
-			return err
-		}
-		b = append(nextInList(b), raw...)
+	if q.Total {
+		f.total = len(f.resources)
 	}
-	return x.reply(http.StatusOK, closeList(b))
+	if q.Sort != nil {
+		slices.SortStableFunc(f.resources, func(a, b listed) int { return q.Sort.Compare(q.Sort.Key(a.record), q.Sort.Key(b.record)) })
+	}
+	first := 0
+	if q.After != "" {
+		first = 1 + slices.IndexFunc(f.resources, func(r listed) bool { return r.id == q.After })
+	}
+	first = min(first+q.Offset, len(f.resources))
+	f.resources = f.resources[first:min(first+q.Limit, len(f.resources))]
+	return f, nil
 }
 
 func (x *exchange) getLicense(id string) error {
@@ -94,7 +108,7 @@ func (x *exchange) getLicense(id string) error {
 	if err != nil {
 		return err
 	}
-	all, err := x.licenses()
+	all, err := x.catalog()
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,10 @@ type Limits struct {
 	QueryTime  time.Duration // that one query may take; 2 s
 	AuthHeader int           // bytes of the Authorization header; 4 KiB
 	Header     int           // bytes of all header fields; 256 KiB
-	Rate       float64       // requests a second and connection; 0: no limit
-	RateBurst  int           // requests at once; twice the rate
+	// CursorTimeout is how long the cursor of a page is good for; an hour.
+	CursorTimeout time.Duration
+	Rate          float64 // requests a second and connection; 0: no limit
+	RateBurst     int     // requests at once; twice the rate
 }
 
 func (l Limits) withDefaults() Limits {
@@ -43,6 +45,7 @@ func (l Limits) withDefaults() Limits {
 	l.QueryTime = cmp.Or(l.QueryTime, 2*time.Second)
 	l.AuthHeader = cmp.Or(l.AuthHeader, 4<<10)
 	l.Header = cmp.Or(l.Header, 256<<10)
+	l.CursorTimeout = cmp.Or(l.CursorTimeout, time.Hour)
 	l.RateBurst = cmp.Or(l.RateBurst, int(2*l.Rate)+1)
 	return l
 }

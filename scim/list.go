@@ -2,179 +2,378 @@ package scim
 
 import (
 	"context"
-	"errors"
-	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"usher/scim/schema"
 	"usher/store"
+	"usher/store/query"
 )
 
-// listRequest is a request for a page of resources (RFC 7644 section 3.4.2).
+// collection is the resources of one type, as lists find them.
+type collection struct {
+	rt   *schema.ResourceType
+	find func(x *exchange, ctx context.Context, q store.Query, project *projection) (found, error)
+}
+
+// found is a part of a collection.
+type found struct {
+	resources []listed
+	total     int // of all that match; -1 unless asked for
+}
+
+// listed is one resource on a page.
+type listed struct {
+	id     string
+	record query.Record
+	size   int // about how many bytes it is on the wire
+	append func(b []byte) ([]byte, error)
+}
+
+// listRequest is a request for a page of resources of one type or more (RFC 7644 section 3.4.2, RFC 9865).
 type listRequest struct {
-	query   store.Query
-	start   int // startIndex of the answer
-	project *projection
+	x  *exchange
+	of []collection
+
+	start    int // startIndex
+	limit    int // resources on the page
+	byCursor bool
+	cursor   string // empty: the first page
+
+	filterText string
+	sortText   string        // sortBy and sortOrder in one
+	filters    []query.Node  // of each collection; nil: no filter
+	sorts      []*query.Sort // of each collection; nil: creation order
+	projects   []*projection // of each collection
+	after      []position    // where the page begins, of each collection
+	total      int           // that the cursor brought
 }
 
-// params are the query parameters, decoded once. Unlike url.ParseQuery it takes a semicolon for what it is, and a parameter that cannot
-// be decoded for an error: without its filter a list would be of everybody.
-func (x *exchange) params() (url.Values, error) {
-	if x.parameters != nil || x.badQuery != nil {
-		return x.parameters, x.badQuery
-	}
-	parameters := url.Values{}
-	for pair := range strings.SplitSeq(x.r.URL.RawQuery, "&") {
-		if pair == "" {
-			continue
-		}
-		rawName, rawValue, _ := strings.Cut(pair, "=")
-		name, nameErr := url.QueryUnescape(rawName)
-		value, valueErr := url.QueryUnescape(rawValue)
-		if nameErr != nil || valueErr != nil {
-			scimType := invalidValue
-			if name == "filter" {
-				scimType = invalidFilter
-			}
-			x.badQuery = badRequest(scimType, "The query parameter %s is not percent-encoded as it should be.", quoted(rawName))
-			return nil, x.badQuery
-		}
-		parameters[name] = append(parameters[name], value)
-	}
-	x.parameters = parameters
-	return parameters, nil
+// page is what a list answers.
+type page struct {
+	resources []listed
+	total     int
+	next      string // the cursor of the next page
 }
 
-// projection is what the request wants to see of resources of the type.
-func (x *exchange) projection(rt *schema.ResourceType) (*projection, error) {
-	if x.r.URL.RawQuery == "" {
-		return nil, nil
+// list answers with a page of the collections, one after the other unless they are sorted.
+func (x *exchange) list(of ...collection) error {
+	l, err := x.listRequest(of)
+	if err != nil {
+		return err
 	}
+	ctx, cancel := context.WithTimeout(x.ctx, x.Limits.QueryTime)
+	defer cancel()
+	p, err := l.page(ctx)
+	if err == nil && p.total == 0 && l.filterText != "" && l.plusAsWritten() {
+		p, err = l.page(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	size := 0
+	for i := range p.resources {
+		size += p.resources[i].size
+	}
+	start := l.start
+	if l.byCursor {
+		start = 0
+	}
+	b := openList(listHead{p.total, start, len(p.resources), p.next}, size)
+	for i := range p.resources {
+		if b, err = p.resources[i].append(nextInList(b)); err != nil {
+			return err
+		}
+	}
+	return x.reply(200, closeList(b))
+}
+
+// listRequest reads the parameters of a list.
+func (x *exchange) listRequest(of []collection) (*listRequest, error) {
 	p, err := x.params()
 	if err != nil {
 		return nil, err
 	}
-	return projectionOf(rt, p["attributes"], p["excludedAttributes"])
-}
-
-// pageRequest reads the parameters of a list.
-func (x *exchange) pageRequest(rt *schema.ResourceType) (listRequest, error) {
-	l := listRequest{start: 1, query: store.Query{Limit: x.Limits.PageSize, Total: true, Budget: x.Limits.QueryRows}}
-	var err error
-	if l.project, err = x.projection(rt); err != nil {
-		return l, err
-	}
-	p, err := x.params()
-	if err != nil {
-		return l, err
+	l := &listRequest{x: x, of: of, projects: make([]*projection, len(of)), sorts: make([]*query.Sort, len(of)), filters: make([]query.Node, len(of))}
+	for i, c := range of {
+		if l.projects[i], err = x.projection(c.rt); err != nil {
+			return nil, err
+		}
 	}
 	if l.start, err = integer(p, "startIndex", 1); err != nil {
-		return l, err
+		return nil, err
 	}
-	if l.query.Limit, err = integer(p, "count", x.Limits.PageSize); err != nil {
-		return l, err
+	if l.limit, err = integer(p, "count", x.Limits.PageSize); err != nil {
+		return nil, err
 	}
 	l.start = max(l.start, 1)
-	l.query.Offset = l.start - 1
-	l.query.Limit = min(max(l.query.Limit, 0), x.Limits.Page)
+	l.limit = min(max(l.limit, 0), x.Limits.Page)
+	if err := l.sort(p.Get("sortBy"), p.Get("sortOrder")); err != nil {
+		return nil, err
+	}
 	if p.Has("filter") {
-		l.query.Filter, err = x.parser.Filter(p.Get("filter"), rt, x.quirks)
+		if err := l.filter(p.Get("filter")); err != nil {
+			return nil, err
+		}
+	}
+	if l.byCursor = p.Has("cursor"); l.byCursor {
+		if p.Has("startIndex") {
+			return nil, badRequest(invalidValue, "cursor and startIndex cannot be given together.")
+		}
+		err = l.open(p.Get("cursor"))
 	}
 	return l, err
 }
 
+// open finds out where the page begins.
+func (l *listRequest) open(text string) error {
+	l.after = make([]position, len(l.of))
+	if l.cursor = text; text == "" {
+		return nil
+	}
+	c, err := l.x.cursors.open(text, l.binding(), l.x.Clock())
+	switch {
+	case err != nil:
+		return err
+	case len(c.Places) != len(l.of):
+		return badRequest(invalidCursor, "The cursor is not one that this server gave for this query; begin again with an empty one.")
+	case c.Count != l.limit:
+		return badRequest(invalidCount, "The pages of a walk must have the same count throughout: %d, not %d.", c.Count, l.limit)
+	}
+	l.after, l.total = c.Places, c.Total
+	return nil
+}
+
+// filter reads a filter over all collections.
+func (l *listRequest) filter(text string) error {
+	l.filterText = text
+	var err error
+	if len(l.of) == 1 {
+		l.filters[0], err = l.x.parser.Filter(text, l.of[0].rt, l.x.quirks)
+		return err
+	}
+	types := make([]*schema.ResourceType, len(l.of))
+	for i, c := range l.of {
+		types[i] = c.rt
+	}
+	l.filters, err = l.x.parser.FilterAcross(text, types, l.x.quirks)
+	return err
+}
+
 // plusAsWritten is for a query that found nothing: it reads the filter again with every raw plus inside a literal taken for itself, and
 // says whether that is another filter.
-func (x *exchange) plusAsWritten(q *store.Query, rt *schema.ResourceType) bool {
-	literal, ok := x.quirks.plusInLiteral(x.r.URL.RawQuery)
+func (l *listRequest) plusAsWritten() bool {
+	if l.x.searching {
+		return false
+	}
+	literal, ok := l.x.quirks.plusInLiteral(l.x.r.URL.RawQuery)
 	if !ok {
 		return false
 	}
-	again, err := x.parser.Filter(literal, rt, x.quirks)
-	if err != nil { // then that is not what was meant
+	before := l.filters
+	if l.filter(literal) != nil { // then that is not what was meant
+		l.filters = before
 		return false
 	}
-	q.Filter = again
 	return true
 }
 
-// integer reads a whole number; clients send them in quotes, too.
-func integer(p url.Values, name string, otherwise int) (int, error) {
-	text := strings.Trim(strings.TrimSpace(p.Get(name)), `"`)
-	if text == "" {
-		return otherwise, nil
+// sort reads sortBy and sortOrder (RFC 7644 section 3.4.2.3).
+func (l *listRequest) sort(by, direction string) error {
+	if by = strings.TrimSpace(by); by == "" {
+		return nil
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range it is the largest or smallest there is
-		return 0, badRequest(invalidValue, "%s must be a whole number, not %s.", name, quoted(text))
+	descending := strings.EqualFold(direction, "descending")
+	if !descending && direction != "" && !strings.EqualFold(direction, "ascending") {
+		return badRequest(invalidValue, "sortOrder must be ascending or descending, not %s.", quoted(direction))
 	}
-	const most = 1 << 40 // far beyond any list, and safe to count from
-	return int(min(max(n, -most), most)), nil
-}
-
-// queryContext bounds the time that one query may take.
-func (x *exchange) queryContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(x.ctx, x.Limits.QueryTime)
-}
-
-// notModified says whether the client has the version already (RFC 9110 section 13.1.2).
-func (x *exchange) notModified(etag string) bool {
-	given := x.r.Header.Get("If-None-Match")
-	if given == "" {
-		return false
-	}
-	x.w.Header().Set("ETag", etag)
-	for tag := range strings.SplitSeq(given, ",") {
-		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag, "W/") {
-			return true
-		}
-	}
-	return false
-}
-
-// expectedVersion gives the version that the request's If-Match asks for (RFC 9110 section 13.1.1); 0: any. Of several it is the one that
-// the resource has, which current reads. Of a user's ETag only the part before the dot counts: a change of the memberships is no change
-// of the user. A tag that is not one of ours matches nothing.
-func (x *exchange) expectedVersion(current func() (int64, error)) (int64, error) {
-	given := strings.TrimSpace(x.r.Header.Get("If-Match"))
-	if given == "" || given == "*" {
-		return 0, nil
-	}
-	var versions []int64
-	for tag := range strings.SplitSeq(given, ",") {
-		text, err := strconv.Unquote(strings.TrimPrefix(strings.TrimSpace(tag), "W/"))
+	l.sortText = by + " " + direction
+	known := false
+	for i, c := range l.of {
+		sort, ok, err := sortOf(c.rt, by)
 		if err != nil {
-			continue
+			return err
 		}
-		version, memberships, dotted := strings.Cut(text, ".")
-		n, err := strconv.ParseInt(version, 10, 64)
-		if err == nil && dotted {
-			_, err = strconv.ParseUint(memberships, 10, 64)
+		known = known || ok
+		if sort != nil {
+			sort.Descending = descending
 		}
-		if err == nil && n > 0 && version == strconv.FormatInt(n, 10) {
-			versions = append(versions, n)
-		}
+		l.sorts[i] = sort
 	}
-	if len(versions) == 1 {
-		return versions[0], nil
+	if !known {
+		return badRequest(invalidValue, "sortBy: there is no attribute %s.", quoted(by))
 	}
-	now, err := current()
-	if err != nil {
-		return 0, err
-	}
-	if !slices.Contains(versions, now) {
-		return 0, x.precondition(store.ErrVersion, now)
-	}
-	return now, nil
+	return nil
 }
 
-// precondition turns a version conflict of a request that named a version into a 412.
-func (x *exchange) precondition(err error, expect int64) error {
-	if expect != 0 && errors.Is(err, store.ErrVersion) {
-		return &Error{Status: http.StatusPreconditionFailed, Detail: "The resource is no longer at the version that If-Match names.", Cause: err}
+// sortOf gives the order by an attribute of the type; nil when all of its resources have the same value. A type that has no such
+// attribute has no value of it.
+func sortOf(rt *schema.ResourceType, by string) (s *query.Sort, known bool, err error) {
+	t, ok := rt.Resolve(by)
+	if !ok || t.Attribute == nil {
+		return &query.Sort{Path: by, Type: query.String}, false, nil
 	}
-	return err
+	a := t.Leaf()
+	if a.Kind == schema.Complex {
+		value := a.SubAttribute("value")
+		if value == nil {
+			return nil, false, badRequest(invalidValue, "%s is complex: sort by one of its sub-attributes, such as %s.", a.QualifiedName(), a.Sub[0].QualifiedName())
+		}
+		a = value
+	}
+	switch {
+	case a.Returned == schema.ReturnedNever:
+	case a.Constant != "":
+		return nil, true, nil
+	case a.Path != "":
+		return &query.Sort{Path: a.Path, Type: a.QueryType(), Fold: a.Fold()}, true, nil
+	}
+	return nil, false, badRequest(invalidValue, "Nothing can be sorted by %s.", a.QualifiedName())
+}
+
+// page finds the page.
+func (l *listRequest) page(ctx context.Context) (page, error) {
+	merged := len(l.of) > 1 && l.sorts[0] != nil
+	switch {
+	case l.byCursor && l.limit == 0:
+		total, err := l.count(ctx, 0)
+		return page{total: total}, err
+	case l.byCursor:
+		return l.cursorPage(ctx, merged)
+	case merged:
+		return l.mergedPage(ctx)
+	}
+	var p page
+	offset := l.start - 1
+	for i := range l.of {
+		f, err := l.find(ctx, i, store.Query{Offset: offset, Limit: l.limit - len(p.resources), Total: true})
+		if err != nil {
+			return page{}, err
+		}
+		offset = max(offset-f.total, 0)
+		p.resources = append(p.resources, f.resources...)
+		p.total += f.total
+	}
+	return p, nil
+}
+
+func (l *listRequest) find(ctx context.Context, i int, q store.Query) (found, error) {
+	q.Filter, q.Sort, q.Budget = l.filters[i], l.sorts[i], l.x.Limits.QueryRows
+	return l.of[i].find(l.x, ctx, q, l.projects[i])
+}
+
+// count gives the total of the collections from the one at from on.
+func (l *listRequest) count(ctx context.Context, from int) (int, error) {
+	total := 0
+	for i := from; i < len(l.of); i++ {
+		f, err := l.find(ctx, i, store.Query{Total: true})
+		if err != nil {
+			return 0, err
+		}
+		total += f.total
+	}
+	return total, nil
+}
+
+// mergedPage is a page by index of several collections sorted into each other.
+func (l *listRequest) mergedPage(ctx context.Context) (page, error) {
+	first := l.start - 1
+	if first+l.limit > l.x.Limits.QueryRows {
+		return page{}, store.ErrTooMany
+	}
+	var p page
+	var all [][]listed
+	for i := range l.of {
+		f, err := l.find(ctx, i, store.Query{Limit: first + l.limit, Total: true})
+		if err != nil {
+			return page{}, err
+		}
+		p.total += f.total
+		all = append(all, f.resources)
+	}
+	order := l.merge(all)
+	first = min(first, len(order))
+	for _, at := range order[first:min(first+l.limit, len(order))] {
+		p.resources = append(p.resources, all[at.of][at.n])
+	}
+	return p, nil
+}
+
+// cursorPage is a page that begins at the cursor. One resource more is looked for than is shown, to know whether there is a next page.
+// The total is counted when the walk begins and goes along in the cursor.
+func (l *listRequest) cursorPage(ctx context.Context, merged bool) (page, error) {
+	p := page{total: l.total}
+	begins := l.cursor == ""
+	all := make([][]listed, len(l.of))
+	n := 0
+	for i := range l.of {
+		limit := l.limit + 1
+		if !merged {
+			limit -= n
+		}
+		f, err := l.find(ctx, i, store.Query{After: l.after[i].ID, AfterKey: l.after[i].key(), Limit: limit, Total: begins})
+		if err != nil {
+			return page{}, err
+		}
+		if begins {
+			p.total += f.total
+		}
+		all[i] = f.resources
+		n += len(f.resources)
+		if !merged && n > l.limit {
+			if begins {
+				rest, err := l.count(ctx, i+1)
+				if err != nil {
+					return page{}, err
+				}
+				p.total += rest
+			}
+			break
+		}
+	}
+	order := l.merge(all)
+	places := slices.Clone(l.after)
+	for _, at := range order[:min(l.limit, len(order))] {
+		r := all[at.of][at.n]
+		p.resources = append(p.resources, r)
+		places[at.of] = position{ID: r.id}
+		if s := l.sorts[at.of]; s != nil {
+			places[at.of] = positionOf(r.id, s.Key(r.record))
+		}
+	}
+	if len(order) > l.limit {
+		p.next = l.x.cursors.seal(cursor{
+			Expires: l.x.Clock().Add(l.x.Limits.CursorTimeout).Unix(), Count: l.limit, Total: p.total, Places: places,
+		}, l.binding())
+	}
+	return p, nil
+}
+
+// place is a resource of a collection: the number of the collection, and its own on the page.
+type place struct{ of, n int }
+
+// merge puts the resources of several collections into one order: sorted, or one collection after the other.
+func (l *listRequest) merge(all [][]listed) []place {
+	type keyed struct {
+		place
+		key query.SortKey
+	}
+	var merged []keyed
+	for of, list := range all {
+		for n, r := range list {
+			k := keyed{place: place{of, n}}
+			if s := l.sorts[of]; s != nil && len(all) > 1 {
+				k.key = s.Key(r.record)
+			}
+			merged = append(merged, k)
+		}
+	}
+	if s := l.sorts[0]; s != nil && len(all) > 1 {
+		slices.SortStableFunc(merged, func(a, b keyed) int { return s.Compare(a.key, b.key) })
+	}
+	order := make([]place, len(merged))
+	for i, k := range merged {
+		order[i] = k.place
+	}
+	return order
 }

@@ -28,7 +28,15 @@ func projectionOf(rt *schema.ResourceType, attributes, excluded []string) (*proj
 	case len(excluded) > 0:
 		return newProjection(rt, excluded, true), nil
 	}
-	return nil, nil
+	return defaultProjection(rt), nil
+}
+
+// defaultProjection is what is shown unless a request says otherwise; nil when that is all that there is.
+func defaultProjection(rt *schema.ResourceType) *projection {
+	if !rt.Hides {
+		return nil
+	}
+	return newProjection(rt, nil, true)
 }
 
 // names splits lists of names at their commas.

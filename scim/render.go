@@ -129,15 +129,30 @@ func (h *Handler) appendMeta(b []byte, kind, endpoint, id string, created, modif
 // wireTime is the form of times on the wire: UTC, milliseconds.
 const wireTime = "2006-01-02T15:04:05.000Z"
 
-// openList begins a ListResponse of n resources (RFC 7644 section 3.4.2); closeList ends it. size is about how long it will be.
-func openList(total, start, n, size int) []byte {
-	b := make([]byte, 0, size+192)
+// listHead is what a ListResponse says of its page (RFC 7644 section 3.4.2, RFC 9865 section 2).
+type listHead struct {
+	total int
+	start int // startIndex; 0: a page by cursor, which has none
+	n     int // resources on the page
+	next  string
+}
+
+// openList begins a ListResponse; closeList ends it. size is about how long it will be.
+func openList(h listHead, size int) []byte {
+	b := make([]byte, 0, size+len(h.next)+192)
 	b = append(b, `{"schemas":["`+listURN+`"],"totalResults":`...)
-	b = strconv.AppendInt(b, int64(total), 10)
-	b = append(b, `,"startIndex":`...)
-	b = strconv.AppendInt(b, int64(start), 10)
+	b = strconv.AppendInt(b, int64(h.total), 10)
+	if h.start > 0 {
+		b = append(b, `,"startIndex":`...)
+		b = strconv.AppendInt(b, int64(h.start), 10)
+	}
 	b = append(b, `,"itemsPerPage":`...)
-	b = strconv.AppendInt(b, int64(n), 10)
+	b = strconv.AppendInt(b, int64(h.n), 10)
+	if h.next != "" {
+		b = append(b, `,"nextCursor":"`...)
+		b = append(b, h.next...)
+		b = append(b, '"')
+	}
 	return append(b, `,"Resources":[`...)
 }
 

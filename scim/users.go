@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -57,8 +58,8 @@ func (x *exchange) getUser(id string) error {
 		return err
 	}
 	// The names of groups are shown but are not part of the version.
-	if (a.Groups == 0 || !project.wants("groups")) && x.notModified(userETag(&a)) {
-		return x.reply(http.StatusNotModified, nil)
+	if done, err := x.fresh(userETag(&a), a.Groups == 0 || !project.wants("groups")); done || err != nil {
+		return x.unchanged(err)
 	}
 	return x.replyUser(http.StatusOK, a, project)
 }
@@ -165,46 +166,35 @@ func (x *exchange) deleteUser(id string) error {
 	return x.reply(http.StatusNoContent, nil)
 }
 
-// userVersion reads the version that a user has.
-func (x *exchange) userVersion(id string) func() (int64, error) {
-	return func() (int64, error) {
+// userVersion is the version that a user has.
+func (x *exchange) userVersion(id string) versioned {
+	return versioned{dotted: true, version: func() (int64, error) {
 		a, err := x.Store.Account(x.ctx, x.who.Company, id)
 		return a.Version, err
-	}
+	}}
 }
 
-func (x *exchange) listUsers() error {
-	page, err := x.pageRequest(x.types.User)
+func (x *exchange) listUsers() error { return x.list(x.users()) }
+
+func (x *exchange) users() collection { return collection{x.types.User, (*exchange).findUsers} }
+
+func (x *exchange) findUsers(ctx context.Context, q store.Query, project *projection) (found, error) {
+	page, err := x.Store.ListAccounts(ctx, x.who.Company, q)
 	if err != nil {
-		return err
+		return found{}, err
 	}
-	ctx, cancel := x.queryContext()
-	defer cancel()
-	found, err := x.Store.ListAccounts(ctx, x.who.Company, page.query)
+	groups, err := x.groupsOf(page.Accounts, project)
 	if err != nil {
-		return err
+		return found{}, err
 	}
-	if found.Total == 0 && x.plusAsWritten(&page.query, x.types.User) {
-		if found, err = x.Store.ListAccounts(ctx, x.who.Company, page.query); err != nil {
-			return err
-		}
+	f := found{total: page.Total, resources: make([]listed, len(page.Accounts))}
+	for i := range page.Accounts {
+		a := &page.Accounts[i]
+		f.resources[i] = listed{a.ID, a, len(a.Doc) + around, func(b []byte) ([]byte, error) {
+			return appendProjected(b, project, func(b []byte) []byte { return x.appendUser(b, a, groups[a.ID]) })
+		}}
 	}
-	groups, err := x.groupsOf(found.Accounts, page.project)
-	if err != nil {
-		return err
-	}
-	size := 0
-	for i := range found.Accounts {
-		size += len(found.Accounts[i].Doc) + around
-	}
-	b := openList(found.Total, page.start, len(found.Accounts), size)
-	for i := range found.Accounts {
-		a := &found.Accounts[i]
-		if b, err = appendProjected(nextInList(b), page.project, func(b []byte) []byte { return x.appendUser(b, a, groups[a.ID]) }); err != nil {
-			return err
-		}
-	}
-	return x.reply(http.StatusOK, closeList(b))
+	return f, nil
 }
 
 // replyUser answers with a user.

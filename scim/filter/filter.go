@@ -58,6 +58,29 @@ func (p *Parser) Filter(text string, rt *schema.ResourceType, q Quirks) (query.N
 	return t.parse(text, 0)
 }
 
+// FilterAcross parses a filter over resources of several types, for each of which it gives the node. An attribute that a type does not
+// have has no value in its resources (RFC 7644 section 3.4.2.1); one that no type has is an error. The error is an *Error.
+func (p *Parser) FilterAcross(text string, types []*schema.ResourceType, q Quirks) ([]query.Node, error) {
+	text, err := p.admit("filter", text)
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]int{} // name -> types that do not have it
+	nodes := make([]query.Node, len(types))
+	for i, rt := range types {
+		t := translator{parser: p, rt: rt, quirks: q, absent: map[string]bool{}}
+		if nodes[i], err = t.parse(text, 0); err != nil {
+			return nil, err
+		}
+		for name := range t.absent {
+			if missing[name]++; missing[name] == len(types) {
+				return nil, unknown("no resource has an attribute %s", excerpt(name))
+			}
+		}
+	}
+	return nodes, nil
+}
+
 // admit checks what can be checked before the text is looked at, and trims it.
 func (p *Parser) admit(what, text string) (string, error) {
 	if len(text) > p.maxBytes {

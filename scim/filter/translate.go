@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"strings"
 
 	"usher/scim/schema"
@@ -15,6 +16,8 @@ type translator struct {
 
 	// element is set within the brackets of a value path: names are those of its sub-attributes, and paths are relative to it.
 	element *schema.Attribute
+	// absent, unless nil, takes the names that the type does not have, and lets them pass.
+	absent map[string]bool
 	// whole says that the element to judge is at hand with all that it has, not only what stores can look up.
 	whole bool
 }
@@ -55,6 +58,9 @@ func (t *translator) node(s *shape, items []item) (query.Node, error) {
 	var it item
 	if s.op != pr {
 		it = items[s.item]
+	}
+	if t.lacks(s.name) {
+		return withoutValue(s.op, it), nil
 	}
 	if it.kind == valuePath {
 		return t.valuePath(s.name, it)
@@ -149,6 +155,36 @@ func (t *translator) resolve(name string) (schema.Target, error) {
 		return schema.Target{}, errorf("%s is a schema, not an attribute", target.Extension.URN)
 	}
 	return target, nil
+}
+
+// lacks says whether a name that the type does not have is let pass, and notes it.
+func (t *translator) lacks(name string) bool {
+	if t.absent == nil || t.element != nil {
+		return false
+	}
+	_, err := t.resolve(name)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Unknown {
+		t.absent[strings.ToLower(name)] = true
+		return true
+	}
+	return false
+}
+
+// withoutValue answers a comparison with an attribute that has no value.
+func withoutValue(op comparison, it item) query.Node {
+	holds := false
+	switch {
+	case it.kind == valuePath:
+	case op == eq:
+		holds = it.kind == null
+	case op == ne:
+		holds = it.kind != null
+	}
+	if holds {
+		return query.And{}
+	}
+	return query.Or{}
 }
 
 // valuePath makes the query of attr[filter].

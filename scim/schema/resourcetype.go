@@ -11,6 +11,8 @@ type ResourceType struct {
 	Extensions  []*Schema
 	// Common are the attributes that every resource has whatever its schemas: schemas, id, externalId and meta.
 	Common []*Attribute
+	// Hides says that some attribute that is stored is not part of every answer: it is returned on request, or never.
+	Hides bool
 
 	names map[string]Target // by full name in lower case, in every notation that the standard knows
 }

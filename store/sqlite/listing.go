@@ -113,7 +113,10 @@ func (l *listing) run() error {
 	case ordered:
 		err = l.judge(sources[0], plan.Rest)
 	default:
-		err = l.collect(sources, plan.Rest)
+		var full bool
+		if full, err = l.ahead(); err == nil && !full {
+			err = l.collect(sources, plan.Rest)
+		}
 	}
 	if err == nil {
 		err = l.err
@@ -329,6 +332,33 @@ func (l *listing) judge(src source, rest query.Node) error {
 	return r.err
 }
 
+// aheadRows is how many records for each one on the page are looked at before what the index has is gathered.
+const aheadRows = 10
+
+// ahead is for a page that goes on from another: where many match, the next records fill it, and the index, whose order is another one,
+// need not be read from end to end for each page. It says whether the page is full; if not, it goes on behind what was looked at.
+func (l *listing) ahead() (full bool, err error) {
+	if l.q.After == "" || l.q.Total || l.q.Limit <= 0 {
+		return false, nil
+	}
+	m := l.newMatcher(l.q.Filter)
+	src := everything(l.k, l.co)
+	r := l.c.query(src.records(l.k, m.columns), append(slices.Clip(src.args), l.from, aheadRows*l.q.Limit)...)
+	defer r.close()
+	n, last := 0, l.from
+	for r.next() {
+		if err := l.count(1); err != nil {
+			return false, err
+		}
+		n, last = n+1, r.int(0)
+		if more, err := m.take(r); err != nil || !more {
+			return true, err
+		}
+	}
+	l.from = last
+	return n < aheadRows*l.q.Limit, r.err
+}
+
 // collect gathers the entries of sources that are not in order, or more than one, and then goes through the records in order.
 func (l *listing) collect(sources []source, rest query.Node) error {
 	pks, err := l.gatherAll(sources)
@@ -344,6 +374,9 @@ func (l *listing) collect(sources []source, rest query.Node) error {
 		at = min(at+l.skip, len(pks))
 		pks = pks[at:min(at+max(l.q.Limit, 0), len(pks))]
 		l.skip, m.counts = 0, false
+	} else if !l.q.Total {
+		at, _ := slices.BinarySearch(pks, l.from+1)
+		pks = pks[at:]
 	}
 	for _, pk := range pks {
 		if err := l.count(1); err != nil {

@@ -64,7 +64,7 @@ func (a *App) open(ctx context.Context, c Config) error {
 	a.url = c.publicURL(a.public.Addr())
 	handler, err := scim.NewHandler(scim.Config{
 		Registry: a.folder.registry, Directory: a.folder.directory, Store: a.folder.store, Authenticate: a.folder.auth.authenticate,
-		BaseURL: a.SCIMBase(), Limits: c.Limits.scim(), Logger: a.log,
+		BaseURL: a.SCIMBase(), Limits: c.Limits.scim(), Logger: a.log, CursorKey: a.folder.cursorKey,
 	})
 	if err != nil {
 		return fmt.Errorf("scim: %w", err)

@@ -43,6 +43,8 @@ type Limits struct {
 	Header      int           `toml:"header"`       // bytes of all header fields; 256 KiB, and 512 KiB with the request line at most
 	JSONDepth   int           `toml:"json_depth"`   // nesting of a body; 64
 	PageSize    int           `toml:"page_size"`    // resources on a page unless the request says otherwise; 100
+	// CursorTimeout is how long the cursor of a page is good for, "30m"; 1h.
+	CursorTimeout time.Duration `toml:"cursor_timeout"`
 }
 
 const (
@@ -124,6 +126,7 @@ func (c Config) Validate() error {
 		{"limits.header", c.Limits.Header < 0},
 		{"limits.json_depth", c.Limits.JSONDepth < 0},
 		{"limits.page_size", c.Limits.PageSize < 0},
+		{"limits.cursor_timeout", c.Limits.CursorTimeout < 0},
 	} {
 		if limit.negative {
 			bad(limit.key, "cannot be negative")
@@ -179,6 +182,6 @@ func (l Limits) scim() scim.Limits {
 	return scim.Limits{
 		UserBody: l.UserBody, GroupBody: l.GroupBody, Filter: l.Filter, Depth: l.FilterDepth, Page: l.Page, QueryRows: l.QueryRows,
 		QueryTime: l.QueryTime, Rate: l.Rate, RateBurst: l.RateBurst, AuthHeader: l.AuthHeader,
-		Header: l.Header, JSONDepth: l.JSONDepth, PageSize: l.PageSize,
+		Header: l.Header, JSONDepth: l.JSONDepth, PageSize: l.PageSize, CursorTimeout: l.CursorTimeout,
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"usher/cmd/internal/adminapi"
 	"usher/licensing"
+	"usher/scim"
 	"usher/scim/schema"
 	"usher/store/sqlite"
 )
@@ -22,6 +24,7 @@ type Folder struct {
 	store     *sqlite.Store
 	directory *licensing.Directory
 	auth      *authenticator
+	cursorKey []byte
 	log       *slog.Logger
 }
 
@@ -42,9 +45,28 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
 	}
-	return &Folder{
+	f := &Folder{
 		registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log), auth: newAuthenticator(s, time.Now), log: log,
-	}, nil
+	}
+	if f.cursorKey, err = keyIn(filepath.Join(dir, "cursor.key")); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot keep the key of the cursors: %w", err), s.Close())
+	}
+	return f, nil
+}
+
+// keyIn reads the key by which cursors are sealed out of a file, so that a walk through a list goes on after a restart. It makes the file
+// if there is none, or none that can be used: then walks begin again.
+func keyIn(file string) ([]byte, error) {
+	key, err := os.ReadFile(file)
+	switch {
+	case err == nil && len(key) == scim.CursorKeySize:
+		return key, nil
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	key = make([]byte, scim.CursorKeySize)
+	rand.Read(key) //nolint:errcheck // it does not fail
+	return key, os.WriteFile(file, key, 0o600)
 }
 
 // Admin makes the admin API of a folder on which no server runs.
