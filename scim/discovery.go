@@ -97,7 +97,7 @@ func serviceProviderConfig(c Config) any {
 	}{
 		Schemas: []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		Patch:   supported{true},
-		Bulk:    bulk{supported{false}, 0, c.Limits.GroupBody},
+		Bulk:    bulk{supported{true}, c.Limits.BulkOperations, c.Limits.GroupBody},
 		Filter:  filters{supported{true}, c.Limits.Page},
 		Sort:    supported{true},
 		ETag:    supported{true},
@@ -166,7 +166,7 @@ func (x *exchange) serveDiscovery(path []string) error {
 	}
 	switch {
 	case documents == nil:
-		return x.reply(http.StatusOK, x.discovery.config)
+		return x.replyDocument(x.discovery.config)
 	case len(path) == 2:
 		return x.serveDocument(documents, path[1])
 	}
@@ -174,13 +174,13 @@ func (x *exchange) serveDiscovery(path []string) error {
 	for _, d := range documents {
 		b = append(nextInList(b), d.body...)
 	}
-	return x.reply(http.StatusOK, closeList(b))
+	return x.replyDocument(closeList(b))
 }
 
 func (x *exchange) serveDocument(documents []document, id string) error {
 	for _, d := range documents {
 		if strings.EqualFold(d.id, id) {
-			return x.reply(http.StatusOK, d.body)
+			return x.replyDocument(d.body)
 		}
 	}
 	return &Error{Status: http.StatusNotFound, Detail: fmt.Sprintf("There is no %s here.", quoted(id))}

@@ -235,7 +235,7 @@ func (x *exchange) replyGroup(status int, g store.Group, project *projection) er
 	if err != nil {
 		return err
 	}
-	x.w.Header().Set("ETag", groupETag(&g))
+	x.describes("/Groups/"+g.ID, groupETag(&g))
 	return x.reply(status, body)
 }
 

@@ -2,6 +2,8 @@ package scim
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,13 +25,18 @@ import (
 	"usher/store/query"
 )
 
-// Principal is who makes a request: one connection of one company.
+// Principal is who makes a request: one connection of one company, or one of its people.
 type Principal struct {
 	Company    string // id
 	Connection string // id
 	MayAssign  bool   // scope license:assign
 	Paused     bool   // the connection accepts no writes
 	QuirksOff  []string
+
+	// Person is the id of the account that is signed in, of a request that a person makes and not a connection. It may see itself at
+	// /Me, and nothing else but the discovery documents; MayEdit lets it change what a person may say of itself.
+	Person  string
+	MayEdit bool
 }
 
 // ErrUnauthenticated is what Authenticate returns when the credentials are missing, wrong, expired or revoked.
@@ -145,7 +152,10 @@ type exchange struct {
 
 	parameters url.Values // see params
 	badQuery   error
-	searching  bool // the parameters came in a body
+	searching  bool           // the parameters came in a body
+	data       map[string]any // the body of an operation of a bulk request, which is decoded already
+
+	bulkSize, bulkErrors int // operations of a bulk request, and those that failed
 
 	route string // the pattern of the path, for the log
 	about string // the resource asked for, for people
@@ -156,7 +166,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.Clock()
 	x := &exchange{Handler: h, w: w, r: r, ctx: r.Context(), id: h.requestID(), types: h.Registry, route: "other", about: "such resource"}
 	w.Header().Set("Request-Id", x.id)
-	err := x.answer()
+	err := x.guarded(x.answer)
 	var wire *Error
 	if err != nil {
 		wire = wireError(err, x.about)
@@ -167,9 +177,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.log(h.Clock().Sub(start), wire)
 }
 
-// answer carries out the request. A panic becomes an error like any other: one request must not end the others.
-func (x *exchange) answer() (err error) {
-	x.quirks = newQuirks(nil)
+// guarded does something for the request. A panic becomes an error like any other: one request must not end the others.
+func (x *exchange) guarded(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
@@ -181,6 +190,12 @@ func (x *exchange) answer() (err error) {
 			}
 		}
 	}()
+	return do()
+}
+
+// answer carries out the request.
+func (x *exchange) answer() error {
+	x.quirks = newQuirks(nil)
 	if err := x.negotiate(); err != nil {
 		return err
 	}
@@ -223,17 +238,26 @@ func (x *exchange) authenticate() error {
 	}
 	x.who = who
 	x.quirks = newQuirks(who.QuirksOff)
-	if wait := x.limiter.wait(who.Connection, x.Clock()); wait > 0 {
-		seconds := int(wait/time.Second) + 1
-		return &Error{
-			Status: http.StatusTooManyRequests, RetryAfter: seconds,
-			Detail: fmt.Sprintf("The connection sends more than %g requests a second; try again in %d s.", x.Limits.Rate, seconds),
-		}
+	if err := x.throttle(1); err != nil {
+		return err
 	}
-	if who.Paused && !x.reads() && !strings.HasSuffix(strings.TrimRight(x.r.URL.Path, "/"), "/"+searchPath) {
+	if who.Paused && !x.reads() && x.r.Method != http.MethodOptions && !strings.HasSuffix(strings.TrimRight(x.r.URL.Path, "/"), "/"+searchPath) {
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "The connection is paused and accepts no writes.", RetryAfter: 300}
 	}
 	return nil
+}
+
+// throttle counts n requests against the connection's rate.
+func (x *exchange) throttle(n int) error {
+	wait := x.limiter.wait(x.who.Connection+x.who.Person, x.Clock(), n)
+	if wait == 0 {
+		return nil
+	}
+	seconds := int(wait/time.Second) + 1
+	return &Error{
+		Status: http.StatusTooManyRequests, RetryAfter: seconds,
+		Detail: fmt.Sprintf("The connection sends more than %g requests a second; try again in %d s.", x.Limits.Rate, seconds),
+	}
 }
 
 // unauthorized makes a 401 with the challenge of RFC 6750 section 3.
@@ -274,6 +298,9 @@ func endpoints() map[string]endpoint {
 
 // dispatch finds what answers a path and method.
 func (x *exchange) dispatch(path []string) error {
+	if x.who.Person != "" && (len(path) == 0 || path[len(path)-1] == searchPath) {
+		return notAPersonsBusiness()
+	}
 	if len(path) > 0 && path[len(path)-1] == searchPath {
 		return x.dispatchSearch(path[:len(path)-1])
 	}
@@ -284,15 +311,20 @@ func (x *exchange) dispatch(path []string) error {
 		}
 		return x.methodNotAllowed(http.MethodGet)
 	}
-	if len(path) > 2 {
+	if len(path) > 2 || isVersion(path[0]) {
 		return x.noEndpoint()
 	}
 	e, ok := x.endpoints[path[0]]
-	if path[0] == "Me" { // RFC 7644 section 3.11
+	switch {
+	case path[0] == "Me" && len(path) == 1:
 		x.route = "/Me"
-		return &Error{Status: http.StatusNotImplemented, Detail: "/Me is not served: a connection is not a person."}
-	}
-	if !ok {
+		return x.me()
+	case x.who.Person != "" && (ok || path[0] == "Bulk"):
+		return notAPersonsBusiness()
+	case path[0] == "Bulk" && len(path) == 1:
+		x.route = "/Bulk"
+		return x.bulk()
+	case !ok:
 		return x.serveDiscovery(path)
 	}
 	method := x.r.Method
@@ -347,20 +379,35 @@ func (x *exchange) methodNotAllowed(possible ...string) error {
 	}
 	list := strings.Join(allowed, ", ")
 	x.w.Header().Set("Allow", list)
+	if x.r.Method == http.MethodOptions { // RFC 9110 section 9.3.7
+		return x.reply(http.StatusNoContent, nil)
+	}
 	return &Error{Status: http.StatusMethodNotAllowed, Detail: fmt.Sprintf("%s is not possible here; %s is.", x.r.Method, list)}
 }
 
 func (x *exchange) noEndpoint() error {
+	if path := segments(x.r.URL.Path); len(path) > 0 && isVersion(path[0]) {
+		return badRequest("invalidVers", "The version %s of the protocol is not served; v2 is.", quoted(path[0]))
+	}
 	return &Error{
 		Status: http.StatusNotFound,
 		Detail: fmt.Sprintf("There is no endpoint %s; there are /Users, /Groups, /Licenses, /Schemas, /ResourceTypes and /ServiceProviderConfig.", quoted(x.r.URL.Path)),
 	}
 }
 
+// isVersion says whether a part of a path is a version of the protocol (RFC 7644 section 3.13).
+func isVersion(part string) bool {
+	return len(part) > 1 && part[0]|0x20 == 'v' && strings.Trim(part[1:], "0123456789.") == ""
+}
+
 // change makes a change of the request's company and actor.
 func (x *exchange) change(do licensing.Operation) licensing.Change {
+	actor := store.Actor{Kind: "connection", ID: x.who.Connection}
+	if x.who.Person != "" {
+		actor = store.Actor{Kind: "person", ID: x.who.Person}
+	}
 	return licensing.Change{
-		Company: x.who.Company, Actor: store.Actor{Kind: "connection", ID: x.who.Connection},
+		Company: x.who.Company, Actor: actor,
 		Door: licensing.DoorSCIM, Request: x.id, MayAssign: x.who.MayAssign, Do: do,
 	}
 }
@@ -372,6 +419,9 @@ func (x *exchange) log(took time.Duration, e *Error) {
 	attrs = append(attrs,
 		slog.String("request", x.id), slog.String("method", x.r.Method), slog.String("route", x.route), slog.Int("status", x.status),
 		slog.Duration("took", took), slog.String("company", x.who.Company), slog.String("connection", x.who.Connection))
+	if x.bulkSize > 0 {
+		attrs = append(attrs, slog.Int("operations", x.bulkSize), slog.Int("failed", x.bulkErrors))
+	}
 	if applied := x.quirks.Applied(); len(applied) > 0 {
 		attrs = append(attrs, slog.Any("quirks", applied))
 	}
@@ -404,4 +454,22 @@ func (x *exchange) reply(status int, body []byte) error {
 	x.status = status
 	send(x.w, status, body)
 	return nil
+}
+
+// describes says which resource an answer is the representation of, and at which version.
+func (x *exchange) describes(path, etag string) {
+	header := x.w.Header()
+	header.Set("Content-Location", x.BaseURL+path)
+	header.Set("ETag", etag)
+}
+
+// replyDocument sends a document that has no version of its own: its ETag is made of what it says.
+func (x *exchange) replyDocument(body []byte) error {
+	sum := sha256.Sum256(body)
+	etag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	if done, err := x.fresh(etag, true); done || err != nil {
+		return x.unchanged(err)
+	}
+	x.w.Header().Set("ETag", etag)
+	return x.reply(http.StatusOK, body)
 }

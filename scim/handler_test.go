@@ -204,7 +204,7 @@ func TestHandler_discoveryIsTrue(t *testing.T) {
 	d := open(t, scim.Limits{}, nil)
 	d.token = "none" // the configuration can be read before login
 	config := d.want(200, "GET", "/ServiceProviderConfig", "")
-	for feature, want := range map[string]bool{"patch": true, "filter": true, "etag": true, "bulk": false, "sort": true, "changePassword": false} {
+	for feature, want := range map[string]bool{"patch": true, "filter": true, "etag": true, "bulk": true, "sort": true, "changePassword": false} {
 		if got := config.get(feature, "supported"); got != want {
 			t.Errorf("%s is said to be %v, want %t", feature, got, want)
 		}

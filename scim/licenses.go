@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"usher/licensing"
@@ -120,7 +119,8 @@ func (x *exchange) getLicense(id string) error {
 		if err != nil {
 			return err
 		}
-		return x.reply(http.StatusOK, body)
+		x.w.Header().Set("Content-Location", x.BaseURL+"/Licenses/"+id)
+		return x.replyDocument(body)
 	}
 	return store.ErrNotFound
 }

@@ -29,8 +29,10 @@ type Limits struct {
 	Header     int           // bytes of all header fields; 256 KiB
 	// CursorTimeout is how long the cursor of a page is good for; an hour.
 	CursorTimeout time.Duration
-	Rate          float64 // requests a second and connection; 0: no limit
-	RateBurst     int     // requests at once; twice the rate
+	// BulkOperations is how many operations one bulk request may have; 1,000. Its body may be as long as that of a Group.
+	BulkOperations int
+	Rate           float64 // requests a second and connection; 0: no limit
+	RateBurst      int     // requests at once; twice the rate
 }
 
 func (l Limits) withDefaults() Limits {
@@ -46,6 +48,7 @@ func (l Limits) withDefaults() Limits {
 	l.AuthHeader = cmp.Or(l.AuthHeader, 4<<10)
 	l.Header = cmp.Or(l.Header, 256<<10)
 	l.CursorTimeout = cmp.Or(l.CursorTimeout, time.Hour)
+	l.BulkOperations = cmp.Or(l.BulkOperations, 1000)
 	l.RateBurst = cmp.Or(l.RateBurst, int(2*l.Rate)+1)
 	return l
 }
@@ -88,9 +91,27 @@ func fieldBytes(h http.Header) int {
 
 // readBody reads a request's body as one JSON object of at most limit bytes.
 func (x *exchange) readBody(limit int64) (map[string]any, error) {
-	tooLong := &Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is longer than %d bytes.", limit)}
+	if x.data != nil { // of one operation of a bulk request
+		if x.r.ContentLength > limit {
+			return nil, tooLong(limit)
+		}
+		return x.data, nil
+	}
+	body, err := x.readAll(limit)
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(body, x.Limits.JSONDepth)
+}
+
+func tooLong(limit int64) error {
+	return &Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is longer than %d bytes.", limit)}
+}
+
+// readAll reads a request's body of at most limit bytes.
+func (x *exchange) readAll(limit int64) ([]byte, error) {
 	if x.r.ContentLength > limit {
-		return nil, tooLong
+		return nil, tooLong(limit)
 	}
 	body := make([]byte, 0, max(x.r.ContentLength, 0)+1)
 	body, err := appendAll(body, io.LimitReader(x.r.Body, limit+1))
@@ -98,9 +119,9 @@ func (x *exchange) readBody(limit int64) (map[string]any, error) {
 		return nil, &Error{Status: http.StatusBadRequest, ScimType: invalidSyntax, Detail: "The body could not be read to its end.", Cause: err}
 	}
 	if int64(len(body)) > limit {
-		return nil, tooLong
+		return nil, tooLong(limit)
 	}
-	return decodeObject(body, x.Limits.JSONDepth)
+	return body, nil
 }
 
 // appendAll reads to the end.
@@ -131,16 +152,17 @@ func newLimiter(perSecond float64, burst int) limiter {
 	return limiter{perSecond: rate.Limit(perSecond), burst: burst, buckets: &sync.Map{}}
 }
 
-// wait says for how long a connection is to wait before it may be served; 0: it may be served now.
-func (l limiter) wait(connection string, now time.Time) time.Duration {
-	if l.perSecond <= 0 {
+// wait says for how long a connection is to wait before n of its requests may be served; 0: they may be served now. More than may come at
+// once count as so many.
+func (l limiter) wait(connection string, now time.Time, n int) time.Duration {
+	if n = min(n, l.burst); l.perSecond <= 0 || n <= 0 {
 		return 0
 	}
 	bucket, ok := l.buckets.Load(connection)
 	if !ok {
 		bucket, _ = l.buckets.LoadOrStore(connection, rate.NewLimiter(l.perSecond, l.burst))
 	}
-	reservation := bucket.(*rate.Limiter).ReserveN(now, 1)
+	reservation := bucket.(*rate.Limiter).ReserveN(now, n)
 	delay := reservation.DelayFrom(now)
 	if delay > 0 {
 		reservation.CancelAt(now)

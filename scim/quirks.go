@@ -40,6 +40,16 @@ func (q *quirks) note(name string) {
 	q.applied[name]++
 }
 
+// merge counts what was let pass in a part of the request that was decided by itself.
+func (q *quirks) merge(part *quirks) {
+	for name, n := range part.applied {
+		if q.applied == nil {
+			q.applied = make(map[string]int)
+		}
+		q.applied[name] += n
+	}
+}
+
 // Applied gives how often each quirk was needed.
 func (q *quirks) Applied() map[string]int { return q.applied }
 

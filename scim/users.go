@@ -85,6 +85,14 @@ func (x *exchange) replacement(before store.Account, r Resource) (licensing.Draf
 		return licensing.Draft{}, err
 	}
 	keepOmitted(r, old)
+	if x.who.Person != "" { // what is not theirs to say they need not repeat
+		for name, value := range old {
+			if _, given := r[name]; !given && !slices.Contains(ownAttributes(), name) {
+				r[name] = value
+			}
+		}
+		return x.ownDraft(old, r)
+	}
 	written, silent := keepCarriers(r, old, before, x.who.Connection)
 	d, err := x.redraft(old, r, written)
 	for _, c := range silent {
@@ -130,6 +138,9 @@ func (x *exchange) patchUser(id string) error {
 		r, named, err := applyPatch(x.types.User, x.parser, old, ops, x.quirks)
 		if err != nil {
 			return licensing.Draft{}, err
+		}
+		if x.who.Person != "" {
+			return x.ownDraft(old, r)
 		}
 		touched := slices.DeleteFunc(carriers(), func(c licensing.Carrier) bool { return !named[carrierName(c)] })
 		return x.redraft(old, r, touched)
@@ -207,7 +218,7 @@ func (x *exchange) replyUser(status int, a store.Account, project *projection) e
 	if err != nil {
 		return err
 	}
-	x.w.Header().Set("ETag", userETag(&a))
+	x.describes("/Users/"+a.ID, userETag(&a))
 	return x.reply(status, body)
 }
 

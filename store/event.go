@@ -9,7 +9,7 @@ import (
 
 // Actor is who made a change.
 type Actor struct {
-	Kind string `json:"kind"` // "connection", "admin", "operator", "system"
+	Kind string `json:"kind"` // "connection", "person", "admin", "operator", "system"
 	ID   string `json:"id"`
 }
 

@@ -30,19 +30,20 @@ type Config struct {
 
 // Limits are the limits of requests. 0 means the default.
 type Limits struct {
-	UserBody    int64         `toml:"user_body"`    // bytes of a request about a User; 1 MiB
-	GroupBody   int64         `toml:"group_body"`   // bytes of a request about a Group; 16 MiB
-	Filter      int           `toml:"filter"`       // bytes of a filter; 8 KiB
-	FilterDepth int           `toml:"filter_depth"` // nesting of a filter; 32
-	Page        int           `toml:"page"`         // resources on a page; 1,000
-	QueryRows   int           `toml:"query_rows"`   // rows that one query may read; 200,000
-	QueryTime   time.Duration `toml:"query_time"`   // time that one query may take, "10s"
-	Rate        float64       `toml:"rate"`         // requests a second and connection; 0: no limit
-	RateBurst   int           `toml:"rate_burst"`   // requests that may come at once
-	AuthHeader  int           `toml:"auth_header"`  // bytes of the Authorization header; 4 KiB
-	Header      int           `toml:"header"`       // bytes of all header fields; 256 KiB, and 512 KiB with the request line at most
-	JSONDepth   int           `toml:"json_depth"`   // nesting of a body; 64
-	PageSize    int           `toml:"page_size"`    // resources on a page unless the request says otherwise; 100
+	UserBody       int64         `toml:"user_body"`       // bytes of a request about a User; 1 MiB
+	GroupBody      int64         `toml:"group_body"`      // bytes of a request about a Group; 16 MiB
+	Filter         int           `toml:"filter"`          // bytes of a filter; 8 KiB
+	FilterDepth    int           `toml:"filter_depth"`    // nesting of a filter; 32
+	Page           int           `toml:"page"`            // resources on a page; 1,000
+	QueryRows      int           `toml:"query_rows"`      // rows that one query may read; 200,000
+	QueryTime      time.Duration `toml:"query_time"`      // time that one query may take, "10s"
+	Rate           float64       `toml:"rate"`            // requests a second and connection; 0: no limit
+	RateBurst      int           `toml:"rate_burst"`      // requests that may come at once
+	AuthHeader     int           `toml:"auth_header"`     // bytes of the Authorization header; 4 KiB
+	Header         int           `toml:"header"`          // bytes of all header fields; 256 KiB, and 512 KiB with the request line at most
+	JSONDepth      int           `toml:"json_depth"`      // nesting of a body; 64
+	PageSize       int           `toml:"page_size"`       // resources on a page unless the request says otherwise; 100
+	BulkOperations int           `toml:"bulk_operations"` // operations of a bulk request; 1,000
 	// CursorTimeout is how long the cursor of a page is good for, "30m"; 1h.
 	CursorTimeout time.Duration `toml:"cursor_timeout"`
 }
@@ -126,6 +127,7 @@ func (c Config) Validate() error {
 		{"limits.header", c.Limits.Header < 0},
 		{"limits.json_depth", c.Limits.JSONDepth < 0},
 		{"limits.page_size", c.Limits.PageSize < 0},
+		{"limits.bulk_operations", c.Limits.BulkOperations < 0},
 		{"limits.cursor_timeout", c.Limits.CursorTimeout < 0},
 	} {
 		if limit.negative {
@@ -182,6 +184,6 @@ func (l Limits) scim() scim.Limits {
 	return scim.Limits{
 		UserBody: l.UserBody, GroupBody: l.GroupBody, Filter: l.Filter, Depth: l.FilterDepth, Page: l.Page, QueryRows: l.QueryRows,
 		QueryTime: l.QueryTime, Rate: l.Rate, RateBurst: l.RateBurst, AuthHeader: l.AuthHeader,
-		Header: l.Header, JSONDepth: l.JSONDepth, PageSize: l.PageSize, CursorTimeout: l.CursorTimeout,
+		Header: l.Header, JSONDepth: l.JSONDepth, PageSize: l.PageSize, CursorTimeout: l.CursorTimeout, BulkOperations: l.BulkOperations,
 	}
 }

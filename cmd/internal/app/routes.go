@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// scimPath is where the SCIM endpoint is mounted.
-const scimPath = "/scim/v2"
+// scimPath is where the SCIM endpoint is mounted. Without a version in the path it is the same one (RFC 7644 section 3.13).
+const (
+	scimPath        = "/scim/v2"
+	scimUnversioned = "/scim"
+)
 
 // routes gives each request to the room that it is for.
 //
@@ -21,7 +24,11 @@ func routes(scim http.Handler) http.Handler {
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path, ok := below(scimPath, r.URL.Path); ok {
+		path, ok := below(scimPath, r.URL.Path)
+		if !ok {
+			path, ok = below(scimUnversioned, r.URL.Path)
+		}
+		if ok {
 			stripped := *r
 			stripped.URL = new(url.URL)
 			*stripped.URL = *r.URL

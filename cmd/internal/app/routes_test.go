@@ -20,8 +20,9 @@ func TestRoutes(t *testing.T) {
 		{"//scim/v2/Users/", "/Users/?", 200},
 		{"/scim/v2", "?", 200},
 		{"/scim/v2/", "/?", 200},
-		{"/scim/v2beta/Users", "", 404},
-		{"/scim/v3/Users", "", 404},
+		{"/scim/Users", "/Users?", 200},       // the newest version
+		{"/scim/v3/Users", "/v3/Users?", 200}, // SCIM refuses it
+		{"/scimitar/Users", "", 404},
 		{"/healthz", "", 200},
 		{"/", "", 404},
 	}
