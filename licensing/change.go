@@ -81,10 +81,11 @@ type GroupDraft struct {
 	Doc        []byte
 }
 
-// CreateGroup adds a group with its first members (account ids).
+// CreateGroup adds a group with its first members.
 type CreateGroup struct {
 	Draft   GroupDraft
-	Members []string
+	Members []string // account ids
+	Groups  []string // group ids
 }
 
 // UpdateGroup changes a group. Edit may be called several times; a nil draft leaves the document as it is.

@@ -24,7 +24,7 @@ const named = 100
 // memberDetail is what an event says of a change of members.
 type memberDetail struct {
 	Display  string   `json:"displayName,omitempty"`
-	Add      []string `json:"add,omitempty"`
+	Add      []string `json:"add,omitempty"` // accounts and groups
 	Remove   []string `json:"remove,omitempty"`
 	Adding   int      `json:"adding,omitempty"`
 	Removing int      `json:"removing,omitempty"`
@@ -32,9 +32,13 @@ type memberDetail struct {
 }
 
 func detailOf(display string, m store.MemberChange) memberDetail {
+	add := m.Add
+	if len(m.AddGroups) > 0 {
+		add = slices.Concat(m.AddGroups, m.Add)
+	}
 	return memberDetail{
-		Display: display, Add: m.Add[:min(len(m.Add), named)], Remove: m.Remove[:min(len(m.Remove), named)],
-		Adding: len(m.Add), Removing: len(m.Remove), Exactly: m.Exactly,
+		Display: display, Add: add[:min(len(add), named)], Remove: m.Remove[:min(len(m.Remove), named)],
+		Adding: len(add), Removing: len(m.Remove), Exactly: m.Exactly,
 	}
 }
 
@@ -44,8 +48,8 @@ func (d *Directory) createGroup(ctx context.Context, c Change, do CreateGroup) (
 		ID: store.NewID(), Company: c.Company, Created: now, Modified: now,
 		Name: do.Draft.Name, Display: do.Draft.Display, ExternalID: do.Draft.ExternalID, Doc: do.Draft.Doc,
 	}
-	event := newEvent(c, now, store.EventGroup, ActionGroupCreate, g.ID, detailOf(g.Display, store.MemberChange{Add: do.Members}))
-	stored, err := d.store.CreateGroup(ctx, g, do.Members, nil, []store.Event{event}) // a new group has no rules yet
+	event := newEvent(c, now, store.EventGroup, ActionGroupCreate, g.ID, detailOf(g.Display, store.MemberChange{Add: do.Members, AddGroups: do.Groups}))
+	stored, err := d.store.CreateGroup(ctx, g, do.Members, do.Groups, nil, []store.Event{event}) // a new group has no rules yet
 	return Result{Group: stored, Created: err == nil, Changed: err == nil}, err
 }
 

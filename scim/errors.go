@@ -55,6 +55,7 @@ func wireError(err error, about string) *Error {
 	var refusal *licensing.Refusal
 	var conflict *store.ConflictError
 	var unknown *store.UnknownMemberError
+	var circle *store.CycleError
 	switch {
 	case errors.As(err, &wire):
 		return wire
@@ -65,7 +66,9 @@ func wireError(err error, about string) *Error {
 	case errors.As(err, &conflict):
 		return &Error{Status: http.StatusConflict, ScimType: uniqueness, Detail: conflictDetail(conflict), Cause: err}
 	case errors.As(err, &unknown):
-		return badRequest(invalidValue, "members: there is no user with the id %s.", quoted(unknown.ID))
+		return badRequest(invalidValue, "members: there is no user and no group with the id %s.", quoted(unknown.ID))
+	case errors.As(err, &circle):
+		return badRequest(invalidValue, "members: the group %s cannot be a member of the group %s, which is in it.", quoted(circle.Member), quoted(circle.Group))
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Detail: fmt.Sprintf("There is no %s.", about), Cause: err}
 	case errors.Is(err, store.ErrTooMany):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 
 	"usher/licensing"
 	"usher/store"
@@ -36,7 +37,9 @@ func (x *exchange) createGroup() error {
 	if err != nil {
 		return err
 	}
-	result, err := x.Directory.Apply(x.ctx, x.change(licensing.CreateGroup{Draft: *draft, Members: members}))
+	result, err := x.withMembers(store.MemberChange{Add: members}, func(c store.MemberChange) (licensing.Result, error) {
+		return x.Directory.Apply(x.ctx, x.change(licensing.CreateGroup{Draft: *draft, Members: c.Add, Groups: c.AddGroups}))
+	})
 	if err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func (x *exchange) getGroup(id string) error {
 		return err
 	}
 	// The names of members are shown but are not part of the version.
-	if done, err := x.fresh(groupETag(&g), g.Members == 0 || !project.wants("members")); done || err != nil {
+	if done, err := x.fresh(groupETag(&g), memberCount(&g) == 0 || !project.wants("members")); done || err != nil {
 		return x.unchanged(err)
 	}
 	return x.replyGroup(http.StatusOK, g, project)
@@ -98,16 +101,15 @@ func (x *exchange) replaceGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	result, err := x.updateGroup(id, func(before store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
-		exactly := store.MemberChange{Add: members, Exactly: true}
+	result, err := x.updateGroup(id, store.MemberChange{Add: members, Exactly: true}, func(before store.Group) (*licensing.GroupDraft, error) {
 		old, err := decodeDocument(before.Doc)
 		if err != nil {
-			return nil, exactly, err
+			return nil, err
 		}
 		r := maps.Clone(given)
 		keepOmitted(r, old)
 		draft, err := x.groupDraft(r)
-		return changedOnly(draft, before), exactly, err
+		return changedOnly(draft, before), err
 	})
 	if err != nil {
 		return err
@@ -132,26 +134,25 @@ func (x *exchange) patchGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	members := foldMembers(edit.Members)
-	result, err := x.updateGroup(id, func(before store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
+	result, err := x.updateGroup(id, foldMembers(edit.Members), func(before store.Group) (*licensing.GroupDraft, error) {
 		if len(edit.Attributes) == 0 {
-			return nil, members, nil
+			return nil, nil
 		}
 		old, err := decodeDocument(before.Doc)
 		if err != nil {
-			return nil, members, err
+			return nil, err
 		}
 		r, _, err := applyPatch(x.types.Group, x.parser, old, edit.Attributes, x.quirks)
 		if err != nil {
-			return nil, members, err
+			return nil, err
 		}
 		draft, err := x.groupDraft(r)
-		return changedOnly(draft, before), members, err
+		return changedOnly(draft, before), err
 	})
 	if err != nil {
 		return err
 	}
-	if result.Group.Members > membersInPatchAnswer && (project == nil || project.exclude) {
+	if memberCount(&result.Group) > membersInPatchAnswer && (project == nil || project.exclude) {
 		x.w.Header().Set("ETag", groupETag(&result.Group))
 		return x.reply(http.StatusNoContent, nil)
 	}
@@ -166,14 +167,63 @@ func changedOnly(draft *licensing.GroupDraft, before store.Group) *licensing.Gro
 	return draft
 }
 
-func (x *exchange) updateGroup(id string, edit func(store.Group) (*licensing.GroupDraft, store.MemberChange, error)) (licensing.Result, error) {
+func (x *exchange) updateGroup(id string, members store.MemberChange, edit func(store.Group) (*licensing.GroupDraft, error)) (licensing.Result, error) {
 	expect, err := x.expectedVersion(x.groupVersion(id))
 	if err != nil {
 		return licensing.Result{}, err
 	}
-	result, err := x.Directory.Apply(x.ctx, x.change(licensing.UpdateGroup{ID: id, IfVersion: expect, Edit: edit}))
+	members.RemoveGroups = members.Remove // of which kind one is that may not be there need not be known
+	result, err := x.withMembers(members, func(c store.MemberChange) (licensing.Result, error) {
+		return x.Directory.Apply(x.ctx, x.change(licensing.UpdateGroup{
+			ID: id, IfVersion: expect, Edit: func(before store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
+				draft, err := edit(before)
+				return draft, c, err
+			},
+		}))
+	})
 	return result, x.precondition(err, expect)
 }
+
+// withMembers makes a change with members that may be groups. Nearly always all are people, so they are taken for that first; only when
+// one is not are they told apart.
+func (x *exchange) withMembers(c store.MemberChange, apply func(store.MemberChange) (licensing.Result, error)) (licensing.Result, error) {
+	result, err := apply(c)
+	var unknown *store.UnknownMemberError
+	if !errors.As(err, &unknown) {
+		return result, err
+	}
+	people := map[string]bool{}
+	for ids := range slices.Chunk(c.Add, membersAtOnce) {
+		found, err := x.Store.AccountsByID(x.ctx, x.who.Company, ids)
+		if err != nil {
+			return licensing.Result{}, err
+		}
+		for _, a := range found {
+			people[a.ID] = true
+		}
+	}
+	told := c
+	told.Add = nil
+	for _, id := range c.Add {
+		if people[id] {
+			told.Add = append(told.Add, id)
+			continue
+		}
+		if _, err := x.Store.Group(x.ctx, x.who.Company, id); err != nil {
+			return licensing.Result{}, &store.UnknownMemberError{ID: id}
+		}
+		if told.AddGroups = append(told.AddGroups, id); len(told.AddGroups) > store.MaxSubgroups {
+			return licensing.Result{}, badRequest(invalidValue, "A group may have %d groups as its members at most.", store.MaxSubgroups)
+		}
+	}
+	if result, err = apply(told); errors.Is(err, store.ErrTooMany) {
+		err = badRequest(invalidValue, "A group may have %d groups as its members at most.", store.MaxSubgroups)
+	}
+	return result, err
+}
+
+// memberCount is how many members a group has, people and groups.
+func memberCount(g *store.Group) int { return g.Members + g.Groups }
 
 func (x *exchange) deleteGroup(id string) error {
 	expect, err := x.expectedVersion(x.groupVersion(id))
@@ -221,7 +271,7 @@ func (x *exchange) affordable(groups []store.Group, project *projection) error {
 	}
 	members := 0
 	for _, g := range groups {
-		members += g.Members
+		members += memberCount(&g)
 	}
 	if members > x.Limits.QueryRows {
 		return badRequest(tooMany, "The groups on the page have %d members together; ask for fewer groups, or with excludedAttributes=members.", members)
@@ -244,7 +294,7 @@ func (x *exchange) appendGroup(b []byte, g *store.Group, project *projection) ([
 	var failed error
 	b, err := appendProjected(b, project, func(b []byte) []byte {
 		b = x.openGroup(b, g)
-		if g.Members > 0 && project.wants("members") {
+		if memberCount(g) > 0 && project.wants("members") {
 			b, failed = x.appendMembers(b, g)
 		}
 		return x.closeGroup(b, g)
@@ -252,22 +302,30 @@ func (x *exchange) appendGroup(b []byte, g *store.Group, project *projection) ([
 	return b, errors.Join(err, failed)
 }
 
+// appendMembers renders the members: the people, then the groups.
 func (x *exchange) appendMembers(b []byte, g *store.Group) ([]byte, error) {
 	b = append(b, `,"members":[`...)
-	for after, first := "", true; ; {
+	for after := ""; g.Members > 0; {
 		members, err := x.Store.Members(x.ctx, x.who.Company, g.ID, after, membersAtOnce)
 		if err != nil {
 			return b, err
 		}
 		for _, m := range members {
-			if !first {
-				b = append(b, ',')
-			}
-			first, after = false, m.ID
-			b = x.appendMember(b, m)
+			b = x.appendReference(nextInList(b), "Users", m.ID, m.Display, "User")
+			after = m.ID
 		}
 		if len(members) < membersAtOnce {
-			return append(b, ']'), nil
+			break
 		}
 	}
+	if g.Groups > 0 {
+		groups, err := x.Store.Subgroups(x.ctx, x.who.Company, g.ID)
+		if err != nil {
+			return b, err
+		}
+		for _, m := range groups {
+			b = x.appendReference(nextInList(b), "Groups", m.ID, m.Display, "Group")
+		}
+	}
+	return append(b, ']'), nil
 }

@@ -98,6 +98,7 @@ func NewHandler(c Config) (*Handler, error) {
 		limiter:   newLimiter(c.Limits.Rate, c.Limits.RateBurst),
 		quirks:    map[string]map[string]int64{},
 	}
+	h.parser.Base = c.BaseURL
 	var err error
 	if h.cursors, err = newSealer(c.CursorKey); err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func groupETag(g *store.Group) string { return `W/"` + strconv.FormatInt(g.Versi
 
 // appendUser renders a user: the document as it is stored, and around it what the server adds. The document ends with the object of
 // the usher extension (see encode), into which the read-only license attributes go.
-func (h *Handler) appendUser(b []byte, a *store.Account, groups []store.Membership) []byte {
+func (h *Handler) appendUser(b []byte, a *store.Account, groups []inGroup) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, a.ID...)
 	b = append(b, `",`...)
@@ -69,7 +69,7 @@ func (h *Handler) appendUser(b []byte, a *store.Account, groups []store.Membersh
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = h.appendReference(b, "Groups", g.Group, g.Display, "direct")
+			b = h.appendReference(b, "Groups", g.Group, g.Display, g.kind)
 		}
 		b = append(b, ']')
 	}
@@ -86,10 +86,6 @@ func (h *Handler) openGroup(b []byte, g *store.Group) []byte {
 
 func (h *Handler) closeGroup(b []byte, g *store.Group) []byte {
 	return h.appendMeta(b, "Group", "/Groups/", g.ID, g.Created, g.Modified, groupETag(g))
-}
-
-func (h *Handler) appendMember(b []byte, m store.Member) []byte {
-	return h.appendReference(b, "Users", m.ID, m.Display, "User")
 }
 
 // appendReference renders one value of members or groups.

@@ -231,23 +231,6 @@ func appendProjected(b []byte, project *projection, render func([]byte) []byte) 
 	return append(b, seen...), err
 }
 
-// groupsOf reads the groups of those accounts that have any, if they are to be seen.
-func (x *exchange) groupsOf(accounts []store.Account, project *projection) (map[string][]store.Membership, error) {
-	if !project.wants("groups") {
-		return nil, nil
-	}
-	var ids []string
-	for i := range accounts {
-		if accounts[i].Groups > 0 {
-			ids = append(ids, accounts[i].ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	return x.Store.MembershipsOf(x.ctx, x.who.Company, ids)
-}
-
 // draft turns a resource into what licensing is asked for; touched are the carriers of license intent that the request wrote.
 func (x *exchange) draft(r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
 	rt := x.types.User

@@ -89,8 +89,11 @@ const (
 	ColumnRole         = "@role"
 	ColumnSourceRef    = "@sourceRef" // Source.Ref of each source that has one
 	ColumnSource       = "@source"    // "kind:license" of each source, as licensing names them
-	ColumnMembers      = "@members"   // of a group: the ids of its members
-	ColumnGroups       = "@groups"    // of an account: the ids of its groups
+	ColumnMembers      = "@members"   // of a group: the ids of its members, accounts and groups
+	ColumnGroups       = "@groups"    // of an account: the ids of the groups that it is a direct member of
+	// The same as elements, JSON objects with the members value, display and type: "User" or "Group" of a member, "direct" of a group.
+	ColumnMemberElements = "@members[]"
+	ColumnGroupElements  = "@groups[]"
 )
 
 // AccountWrite is one atomic change of one account.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -18,7 +19,7 @@ func ColumnIndexes() []query.Index {
 	}
 }
 
-// Column gives the canonical values of a column, nil for one that the account does not have. ColumnGroups is the engine's.
+// Column gives the canonical values of a column, nil for one that the account does not have. The engine gives the groups.
 func (a *Account) Column(path string) []string {
 	switch path {
 	case ColumnID:
@@ -57,7 +58,7 @@ func (a *Account) Column(path string) []string {
 	return nil
 }
 
-// Column gives the canonical values of a column, nil for one that the group does not have. ColumnMembers is the engine's.
+// Column gives the canonical values of a column, nil for one that the group does not have. The engine gives the members.
 func (g *Group) Column(path string) []string {
 	switch path {
 	case ColumnID:
@@ -85,3 +86,23 @@ func instant(t time.Time) []string {
 	}
 	return []string{query.FormatDateTime(t)}
 }
+
+// ReferenceElement gives a value of ColumnMemberElements or ColumnGroupElements.
+func ReferenceElement(id, display, kind string) string {
+	b, err := json.Marshal(struct {
+		Value   string `json:"value"`
+		Display string `json:"display,omitempty"`
+		Type    string `json:"type"`
+	}{id, display, kind})
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	return string(b)
+}
+
+// The types of elements.
+const (
+	ElementUser   = "User"
+	ElementGroup  = "Group"
+	ElementDirect = "direct"
+)

@@ -29,7 +29,7 @@ type ConflictError struct {
 
 func (e *ConflictError) Error() string { return fmt.Sprintf("%s %q is taken", e.Field, e.Value) }
 
-// UnknownMemberError names an account that was to join a group and does not exist in the company.
+// UnknownMemberError names an account or a group that was to join a group and does not exist in the company.
 type UnknownMemberError struct{ ID string }
 
-func (e *UnknownMemberError) Error() string { return fmt.Sprintf("no account %q", e.ID) }
+func (e *UnknownMemberError) Error() string { return fmt.Sprintf("no member %q", e.ID) }

@@ -2,10 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
-// Group is a group of accounts. Its members are records of their own, never part of Doc.
+// Group is a group of accounts, and of other groups. Its members are records of their own, never part of Doc.
 type Group struct {
 	ID         string // UUIDv7 as text
 	Company    string
@@ -13,7 +14,8 @@ type Group struct {
 	Name       string // folded display name; unique in the company
 	Display    string // display name as written
 	ExternalID string
-	Members    int // number of members; kept by the store
+	Members    int // number of accounts that are members; kept by the store
+	Groups     int // number of groups that are members; kept by the store
 	Created    time.Time
 	Modified   time.Time
 	Doc        []byte // canonical JSON as written, without id, meta and members
@@ -24,11 +26,11 @@ func (g *Group) Document() []byte { return g.Doc }
 
 // Member is one member of a group.
 type Member struct {
-	ID      string // the account's id
+	ID      string // of the account or group
 	Display string
 }
 
-// Membership is one group of an account.
+// Membership is one group of an account or of a group.
 type Membership struct {
 	Group   string // id
 	Display string
@@ -38,7 +40,20 @@ type Membership struct {
 type MemberChange struct {
 	Add     []string // account ids; *UnknownMemberError when one does not exist in the company
 	Remove  []string // account ids; unknown ones are ignored
-	Exactly bool     // the members become those of Add and no others; Remove is not looked at
+	Exactly bool     // the members become those of Add and AddGroups and no others; Remove and RemoveGroups are not looked at
+
+	AddGroups    []string // group ids; *UnknownMemberError when one does not exist, *CycleError when the group would be in itself
+	RemoveGroups []string // group ids; unknown ones are ignored
+}
+
+// MaxSubgroups is how many groups a group may have as its members.
+const MaxSubgroups = 1000
+
+// CycleError says that a group cannot become a member of another because that is in it already.
+type CycleError struct{ Group, Member string }
+
+func (e *CycleError) Error() string {
+	return fmt.Sprintf("group %s is in group %s already, directly or through others", e.Group, e.Member)
 }
 
 // GroupChange is one atomic change of one group.
@@ -77,16 +92,23 @@ type Groups interface {
 	// ListGroups gives a page: ErrTooMany when over budget.
 	ListGroups(ctx context.Context, company string, q Query) (GroupPage, error)
 
-	// CreateGroup stores g (its Version becomes 1) with its first members: *ConflictError (Group.Name), *UnknownMemberError.
-	CreateGroup(ctx context.Context, g Group, members []string, sweep *Sweep, events []Event) (Group, error)
+	// CreateGroup stores g (its Version becomes 1) with its first members, accounts and groups: *ConflictError (Group.Name),
+	// *UnknownMemberError, ErrTooMany (MaxSubgroups).
+	CreateGroup(ctx context.Context, g Group, members, groups []string, sweep *Sweep, events []Event) (Group, error)
 	// ChangeGroup makes one change. The group's record decides conflicts; its cost does not grow with the group unless Exactly is set.
-	// Errors: ErrNotFound, ErrVersion, *ConflictError (Group.Name), *UnknownMemberError.
+	// Errors: ErrNotFound, ErrVersion, *ConflictError (Group.Name), *UnknownMemberError, *CycleError, ErrTooMany (MaxSubgroups).
+	//
+	// Two changes at once may close a circle where an engine has one-record atomicity only; reading it must come to an end.
 	ChangeGroup(ctx context.Context, c GroupChange) (GroupChanged, error)
-	// DeleteGroup removes the group and its memberships. ifVersion 0: any. Errors: ErrNotFound, ErrVersion.
+	// DeleteGroup removes the group with its members, and from the groups that it is a member of. ifVersion 0: any. Errors: ErrNotFound, ErrVersion.
 	DeleteGroup(ctx context.Context, company, id string, ifVersion int64, sweep *Sweep, events []Event) error
 
-	// Members gives up to limit members in creation order of the accounts, after the account named (empty: from the start).
+	// Members gives up to limit members that are accounts, in creation order of the accounts, after the account named (empty: from the start).
 	Members(ctx context.Context, company, group, after string, limit int) ([]Member, error)
-	// MembershipsOf gives the groups of each account named, in creation order of the groups.
+	// Subgroups gives the groups that are members of a group, in creation order.
+	Subgroups(ctx context.Context, company, group string) ([]Member, error)
+	// Supergroups gives the groups that each group named is a direct member of, in creation order.
+	Supergroups(ctx context.Context, company string, groups []string) (map[string][]Membership, error)
+	// MembershipsOf gives the groups that each account named is a direct member of, in creation order of the groups.
 	MembershipsOf(ctx context.Context, company string, accounts []string) (map[string][]Membership, error)
 }

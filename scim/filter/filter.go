@@ -39,6 +39,8 @@ func unknown(format string, args ...any) *Error {
 
 // Parser parses filters and PATCH paths. It is safe for concurrent use; its cache is bounded.
 type Parser struct {
+	Base string // of addresses in filters, "https://host/scim/v2"; it is set before the parser is used
+
 	maxBytes, maxDepth int
 	shapes             shapes
 }

@@ -32,7 +32,9 @@ func newParser(t testing.TB) (*Parser, *schema.Registry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewParser(8<<10, 32), r
+	p := NewParser(8<<10, 32)
+	p.Base = "https://example.com"
+	return p, r
 }
 
 // Short forms of the nodes that the tables expect.
@@ -84,7 +86,7 @@ func TestParser_Filter(t *testing.T) {
 		{r.User, `userName eq "josé.ß@münchen.example"`, text("userName", query.Equal, "josé.ss@münchen.example")},
 		{r.User, `externalId eq "E-1"`, exact("externalId", query.Equal, "E-1")},
 		{r.User, `id eq "u1" and externalId eq "E-1"`, query.And{exact("@id", query.Equal, "u1"), exact("externalId", query.Equal, "E-1")}},
-		{r.Group, `id eq "g1" and members eq "u1"`, query.And{exact("@id", query.Equal, "g1"), text("@members", query.Equal, "u1")}},
+		{r.Group, `id eq "g1" and members eq "u1"`, query.And{exact("@id", query.Equal, "g1"), exact("@members", query.Equal, "u1")}},
 		{r.Group, `displayName eq "Video Pro+"`, text("displayName", query.Equal, "video pro+")},
 		{r.User, `emails.value Co "po."`, text("emails/value", query.Contains, "po.")},
 		{r.User, `userName EQ "po" AND active eq true and name.givenName pr`, query.And{
@@ -100,8 +102,8 @@ func TestParser_Filter(t *testing.T) {
 		{r.User, enterprise + `:manager.$ref eq "../Users/1"`, query.Leaf{
 			Path: enterprise + "/manager/$ref", Op: query.Equal, Type: query.Reference, Value: "../Users/1"}},
 		{r.User, `emails eq "a@b.example"`, text("emails/value", query.Equal, "a@b.example")},
-		{r.User, `groups eq "g1"`, text("@groups", query.Equal, "g1")},
-		{r.User, `groups.value eq "g1"`, text("@groups", query.Equal, "g1")},
+		{r.User, `groups eq "g1"`, exact("@groups", query.Equal, "g1")},
+		{r.User, `groups.value eq "g1"`, exact("@groups", query.Equal, "g1")},
 		{r.User, `schemas eq "` + strings.ToUpper(usher) + `"`, text("schemas", query.Equal, query.Fold(usher))},
 		{r.User, usher + `:licenseSources eq "rule:ringex"`, text("@source", query.Equal, "rule:ringex")},
 		{r.User, usher + `:effectiveLicense eq "RingEX"`, text("@effective", query.Equal, "ringex")},
@@ -170,7 +172,19 @@ func TestParser_Filter(t *testing.T) {
 		{r.User, schema.UserURN + `:emails[type eq "work"]`, query.Element{Path: "emails", Cond: work}},
 		{r.User, enterprise + `:manager[value eq "u2"]`, query.Element{Path: enterprise + "/manager", Cond: text("value", query.Equal, "u2")}},
 		{r.User, usher + `:licenseSources[value sw "rule:"]`, query.Element{Path: "@source", Cond: text("value", query.StartsWith, "rule:")}},
-		{r.Group, `members[value eq "u1"]`, query.Element{Path: "@members", Cond: text("value", query.Equal, "u1")}},
+		{r.Group, `members[value eq "u1"]`, exact("@members", query.Equal, "u1")},
+		{r.Group, `members[type eq "User" and value eq "u1"]`, query.And{exact("@members", query.Equal, "u1"),
+			query.Element{Path: "@members[]", Cond: query.And{text("type", query.Equal, "user"), exact("value", query.Equal, "u1")}}}},
+		{r.Group, `members.display co "Ada"`, query.Element{Path: "@members[]", Cond: text("display", query.Contains, "ada")}},
+		{r.Group, `members.type ne "User"`, query.Not{Node: query.Element{Path: "@members[]", Cond: text("type", query.Equal, "user")}}},
+		{r.User, `groups.display eq "Dev"`, query.Element{Path: "@groups[]", Cond: text("display", query.Equal, "dev")}},
+		{r.User, `groups.type pr`, query.Leaf{Path: "@groups", Op: query.Present, Type: query.String}},
+		{r.User, `meta.location eq "https://example.com/Users/1"`, exact("@id", query.Equal, "1")},
+		{r.User, `meta.location eq "/Users/1"`, exact("@id", query.Equal, "1")},
+		{r.User, `meta.location eq "https://example.com/Groups/1"`, query.Or{}},
+		{r.User, `meta.location pr`, query.And{}},
+		{r.Group, `members.$ref ew "/Users/1"`, query.Element{Path: "@members[]", Cond: query.Or{
+			query.And{exact("type", query.Equal, "User"), exact("value", query.Equal, "1")}, query.And{exact("type", query.Equal, "Group"), query.Or{}}}}},
 		{r.User, `schemas[value eq "urn:x"]`, query.Element{Path: "schemas", Cond: text("value", query.Equal, "urn:x")}},
 	}
 	for _, test := range tests {
@@ -339,7 +353,6 @@ func TestParser_Filter_errors(t *testing.T) {
 		{r.User, `emails.value[type eq "x"]`, `emails.value has no sub-attributes that a filter in brackets could name`},
 		{r.User, `schemas[type eq "x"]`, `the values of schemas are simple: they have no "type", only value`},
 		{r.User, `meta[created pr]`, `meta cannot be filtered by brackets; name its sub-attributes instead, such as meta.resourceType`},
-		{r.Group, `members[type eq "User"]`, `members.type cannot be used in a filter; use members.value instead`},
 
 		// Attributes and types.
 		{r.User, `bogus eq "x"`, `User has no attribute "bogus"`},
@@ -355,13 +368,8 @@ func TestParser_Filter_errors(t *testing.T) {
 		{r.User, `name eq "x"`, `name is complex: compare one of its sub-attributes, such as name.formatted`},
 		{r.User, `addresses eq "x"`, `addresses is complex: compare one of its sub-attributes, such as addresses.formatted`},
 		{r.User, `meta eq "x"`, `meta is complex: compare one of its sub-attributes, such as meta.resourceType`},
-		{r.User, `meta.location eq "https://example.com/Users/1"`, `meta.location cannot be used in a filter; use id instead`},
-		{r.User, `meta.location pr`, `meta.location cannot be used in a filter; use id instead`},
 		{r.User, `meta.resourceType eq 5`, `meta.resourceType is a string and cannot be compared with the number 5`},
 		{r.User, `meta.version gt "3"`, `meta.version is a string and cannot be compared by gt`},
-		{r.Group, `members.display eq "Ada"`, `members.display cannot be used in a filter; use members.value instead`},
-		{r.Group, `members.type eq "User"`, `members.type cannot be used in a filter; use members.value instead`},
-		{r.User, `groups.display eq "Dev"`, `groups.display cannot be used in a filter; use groups.value instead`},
 		{r.User, `active gt true`, `active is a boolean and cannot be compared by gt`},
 		{r.User, `active co true`, `active is a boolean and cannot be compared by co`},
 		{r.User, `x509Certificates.value le "TQ=="`, `x509Certificates.value is a binary value and cannot be compared by le`},

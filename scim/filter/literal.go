@@ -37,7 +37,7 @@ func (t *translator) canonical(a operand, it item) (string, error) {
 	if a.path == store.ColumnVersion {
 		text = strings.TrimSuffix(strings.TrimPrefix(text, `W/"`), `"`)
 	}
-	value, err := query.Canonical(a.QueryType(), a.Fold(), text)
+	value, err := query.Canonical(a.QueryType(), a.folded(), text)
 	if err != nil {
 		return "", errorf("%s is %s and cannot be compared with %s", a.QualifiedName(), describe(a.Attribute), it.describe())
 	}

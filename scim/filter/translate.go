@@ -106,6 +106,13 @@ type operand struct {
 	path string // where its values are, from where the name stands; empty when stores do not have them
 }
 
+// folded says whether the attribute is compared folded. Ids of resources are not, whatever the schema says of the attribute that has
+// them: they are exact (RFC 7643 section 3.1), and found by their index.
+func (a operand) folded() bool {
+	isID := a.Parent != nil && a.Parent.Elements != "" && a.Name == "value"
+	return a.Fold() && !isID
+}
+
 // operand finds what a name means where it stands.
 func (t *translator) operand(name string) (operand, error) {
 	if t.element != nil {
@@ -131,7 +138,7 @@ func (t *translator) elementOperand(name string) (operand, error) {
 	if sub == nil {
 		return operand{}, unknown("%s has no sub-attribute %s", e.Name, excerpt(name))
 	}
-	if sub.Path == "" && !t.whole {
+	if sub.Path == "" && !t.whole && e.Elements == "" {
 		return operand{Attribute: sub}, nil
 	}
 	return operand{Attribute: sub, path: sub.Name}, nil
@@ -214,7 +221,28 @@ func (t *translator) valuePath(name string, it item) (query.Node, error) {
 		}
 		cond = conjoin(cond, tail)
 	}
+	if e.Elements != "" {
+		return elementOf(e, cond), nil
+	}
 	return query.Element{Path: e.Path, Cond: cond}, nil
+}
+
+// elementOf makes the query of a condition on what other records make the elements of. The ids are a column of their own, by which records
+// are found; whatever else is asked is judged.
+func elementOf(e *schema.Attribute, cond query.Node) query.Node {
+	if l, ok := cond.(query.Leaf); ok && l.Path == "value" {
+		l.Path = e.Path
+		return l
+	}
+	n := query.Element{Path: e.Elements, Cond: cond}
+	all, ok := cond.(query.And)
+	for i := range all {
+		if l, isLeaf := all[i].(query.Leaf); ok && isLeaf && l.Path == "value" && l.Op == query.Equal {
+			l.Path = e.Path
+			return query.And{l, n}
+		}
+	}
+	return n
 }
 
 func conjoin(a, b query.Node) query.Node {
@@ -242,10 +270,14 @@ func (t *translator) compare(a operand, op comparison, it item) (query.Node, err
 		}
 		a = operand{Attribute: value, path: value.Path}
 	}
-	if a.Constant != "" {
+	switch {
+	case a.Constant != "":
 		return constant(a, op, it)
-	}
-	if a.path == "" {
+	case a.Addresses != nil && (a.path == "" && a.Parent.Elements == "" || t.element != nil && !t.whole):
+		return t.compareAddress(a, op, it)
+	case a.path == "" && a.Parent != nil && a.Parent.Elements != "":
+		return t.compareElement(a, op, it)
+	case a.path == "":
 		return nil, unstored(a)
 	}
 	if err := checkOperator(a, op); err != nil {
@@ -255,11 +287,30 @@ func (t *translator) compare(a operand, op comparison, it item) (query.Node, err
 	if err != nil {
 		return nil, err
 	}
-	leaf := query.Leaf{Path: a.path, Op: queryOp(op), Type: a.QueryType(), Fold: a.Fold(), Value: value}
+	leaf := query.Leaf{Path: a.path, Op: queryOp(op), Type: a.QueryType(), Fold: a.folded(), Value: value}
 	if op == ne {
 		return query.Not{Node: leaf}, nil
 	}
 	return leaf, nil
+}
+
+// compareElement makes the query of a comparison with a sub-attribute of what other records make the elements of.
+func (t *translator) compareElement(a operand, op comparison, it item) (query.Node, error) {
+	inner := *t
+	inner.element = a.Parent
+	positive := op
+	if op == ne {
+		positive = eq
+	}
+	cond, err := inner.compare(operand{Attribute: a.Attribute, path: a.Name}, positive, it)
+	if err != nil {
+		return nil, err
+	}
+	n := elementOf(a.Parent, cond)
+	if op == ne {
+		return query.Not{Node: n}, nil
+	}
+	return n, nil
 }
 
 // queryOp gives the operator of the query tree; for ne, which it does not have, that of the comparison to negate.
@@ -299,9 +350,15 @@ func (t *translator) compareNull(a operand, op comparison) (query.Node, error) {
 func (t *translator) present(a operand) (query.Node, error) {
 	switch {
 	case a.path != "":
-		return query.Leaf{Path: a.path, Op: query.Present, Type: a.QueryType(), Fold: a.Fold()}, nil
-	case a.Constant != "", a.Kind == schema.Complex: // meta and its resourceType, which every resource has
+		return query.Leaf{Path: a.path, Op: query.Present, Type: a.QueryType(), Fold: a.folded()}, nil
+	case a.Constant != "", a.Kind == schema.Complex, a.Addresses != nil && a.Parent.Elements == "": // meta, which every resource has
 		return query.And{}, nil
+	case a.Parent != nil && a.Parent.Elements != "":
+		value := a.Parent.SubAttribute("value") // every element has all
+		if a.Name == "display" {
+			return query.Element{Path: a.Parent.Elements, Cond: query.Leaf{Path: a.Name, Op: query.Present, Type: query.String}}, nil
+		}
+		return query.Leaf{Path: value.Path, Op: query.Present, Type: query.String}, nil
 	}
 	return nil, unstored(a)
 }

@@ -60,10 +60,22 @@ type Attribute struct {
 	// Path is where the values are in a stored record, as filters name it: in the document ("userName", "emails/value",
 	// "urn:…:User/manager/value") or a column of the store ("@id"). Empty: stored nowhere, so that no filter can compare it.
 	Path string
+	// Elements is, for an attribute of several values that stores make of other records, the column that has them as objects; empty for
+	// one whose values are in the document.
+	Elements string
+	// Addresses says of what an address is made that is stored nowhere; nil for an attribute that is no such address.
+	Addresses []Address
 	// Constant is the value that an attribute without Path has in every resource of the type; empty: it has no such value.
 	Constant string
 
 	base elimity.CoreAttribute // checks single values
+}
+
+// Address is a form of an address: the base of the endpoint, the path of a resource type, a slash and the id of a resource.
+type Address struct {
+	Endpoint string // "/Users"
+	ID       string // the path of the id, beside the address
+	Kind     string // the type of the element that has the address so; empty: all have
 }
 
 // SubAttribute finds a sub-attribute by name, without regard to case; nil when there is none.

@@ -33,6 +33,7 @@ func newResourceType(rt ResourceType, core elimity.Schema, extensions ...elimity
 	if err := rt.placeColumns(); err != nil {
 		return nil, err
 	}
+	rt.placeElements()
 	return &rt, nil
 }
 
@@ -92,6 +93,24 @@ func columns(urn string) map[string]string {
 		}
 	}
 	return nil
+}
+
+// placeElements says where the values are of what other records make.
+func (rt *ResourceType) placeElements() {
+	meta := find(rt.Common, "meta")
+	meta.SubAttribute("location").Addresses = []Address{{Endpoint: rt.Endpoint, ID: store.ColumnID}}
+	switch rt.Core.URN {
+	case UserURN:
+		groups := rt.Core.Attribute("groups")
+		groups.Elements = store.ColumnGroupElements
+		groups.SubAttribute("$ref").Addresses = []Address{{Endpoint: "/Groups", ID: "value"}}
+	case GroupURN:
+		members := rt.Core.Attribute("members")
+		members.Elements = store.ColumnMemberElements
+		members.SubAttribute("$ref").Addresses = []Address{
+			{Endpoint: "/Users", ID: "value", Kind: store.ElementUser}, {Endpoint: "/Groups", ID: "value", Kind: store.ElementGroup},
+		}
+	}
 }
 
 func (rt *ResourceType) placeColumns() error {

@@ -4,6 +4,8 @@
 // JSON member names on the way into the record's document, joined by "/" ("userName", "emails/value",
 // "urn:…:User/manager/value"), or a column that the engine keeps beside the document ("@created"). The package does not know
 // what any path means.
+// A column has simple
+// values, or JSON objects where its name ends in "[]".
 //
 // [Fold] and [Canonical] give the one form in which values are stored in an index and compared, [Compile] the judge that decides
 // whether a record matches, and [MakePlan] the way to the records: which index drives, and whether the judge is still needed.

@@ -13,6 +13,12 @@ type Record interface {
 	Column(path string) []string
 }
 
+// Holder is a record that finds out by itself whether a column has a value, where to gather all of its values would be dear. ok is false
+// for a column that is to be gathered.
+type Holder interface {
+	Holds(column, value string) (holds, ok bool)
+}
+
 // Judge decides whether records match a filter. It is safe for concurrent use.
 type Judge struct{ root test }
 
@@ -37,6 +43,9 @@ func MatchValue(n Node, value []byte) bool {
 
 // isColumn says whether a path of a record, not of an element, names a column.
 func isColumn(path string) bool { return strings.HasPrefix(path, "@") }
+
+// holdsObjects says whether a column's values are JSON objects, which only an Element can look into.
+func holdsObjects(column string) bool { return strings.HasSuffix(column, "[]") }
 
 // subject is what a test looks at: a record, a JSON value inside its document, or one value of a column.
 type subject struct {
@@ -127,6 +136,13 @@ func (t *test) holds(s subject, buf []byte) bool {
 	}
 	switch {
 	case t.column:
+		if t.kind == leaf && t.op == Equal && !t.fold {
+			if h, isHolder := s.record.(Holder); isHolder {
+				if holds, ok := h.Holds(t.path, string(t.literal)); ok {
+					return holds
+				}
+			}
+		}
 		for _, v := range s.record.Column(t.path) {
 			if t.acceptsColumn(v, buf) {
 				return true
@@ -154,6 +170,9 @@ func (t *test) acceptsJSON(v, buf []byte) bool {
 // acceptsColumn is acceptsJSON for the value of a column, which is canonical but for folding.
 func (t *test) acceptsColumn(v string, buf []byte) bool {
 	if t.kind == element {
+		if t.column && holdsObjects(t.path) {
+			return t.of[0].holds(subject{json: []byte(v)}, buf)
+		}
 		return t.of[0].holds(subject{column: v, isColumn: true}, buf)
 	}
 	c := append(buf, v...)

@@ -100,6 +100,12 @@ func negate(n Node) Node {
 // distribute gives the normal form of an Element. That some element satisfies a or b means that some element satisfies a or some
 // element b, and one comparison below an element is one at the longer path.
 func distribute(path string, cond Node, top bool) Node {
+	switch cond.(type) {
+	case Leaf, Element:
+		if top && isColumn(path) && holdsObjects(path) { // there are no paths into its values
+			return Element{Path: path, Cond: cond}
+		}
+	}
 	switch c := cond.(type) {
 	case Or:
 		var some Or

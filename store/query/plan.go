@@ -112,7 +112,7 @@ func (p *planner) drive(n Node, prefix string) (driver, bool) {
 		return p.leaf(n)
 	case Element:
 		path, ok := join(prefix, n.Path, true)
-		if !ok {
+		if !ok || isColumn(path) && holdsObjects(path) {
 			return driver{}, false
 		}
 		return p.drive(n.Cond, path+"/")

@@ -200,7 +200,7 @@ func groupOf(t testing.TB, s *sqlite.Store, co string, n int) (g store.Group, la
 	for _, a := range fill(t, s, co, n+1) {
 		ids = append(ids, a.ID)
 	}
-	g, err := s.CreateGroup(t.Context(), store.Group{ID: store.NewID(), Company: co, Name: "staff", Display: "Staff", Created: start, Modified: start, Doc: []byte(`{"displayName":"Staff"}`)}, ids[:n], nil, nil)
+	g, err := s.CreateGroup(t.Context(), store.Group{ID: store.NewID(), Company: co, Name: "staff", Display: "Staff", Created: start, Modified: start, Doc: []byte(`{"displayName":"Staff"}`)}, ids[:n], nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func (r *random) groups(t *testing.T, s *sqlite.Store, co string, accounts []sto
 				of[a.ID] = append(of[a.ID], g.ID)
 			}
 		}
-		if _, err := s.CreateGroup(t.Context(), g, members, nil, nil); err != nil {
+		if _, err := s.CreateGroup(t.Context(), g, members, nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,10 +14,12 @@ import (
 type memberChange struct {
 	add, remove string // JSON arrays; empty: none
 	exactly     bool
+
+	addGroups, removeGroups []string
 }
 
 func prepareMembers(c store.MemberChange) (p memberChange, err error) {
-	p.exactly = c.Exactly
+	p.exactly, p.addGroups, p.removeGroups = c.Exactly, c.AddGroups, c.RemoveGroups
 	remove := c.Remove
 	if len(c.Add) > 0 && len(remove) > 0 { // who is to be removed and added stays, or comes
 		adding := make(map[string]bool, len(c.Add))
@@ -104,8 +106,8 @@ func (t *tx) changeMembers(co, g int64, c memberChange) (added, removed int64, e
 }
 
 // CreateGroup implements [store.Groups].
-func (s *Store) CreateGroup(ctx context.Context, g store.Group, members []string, sweep *store.Sweep, events []store.Event) (store.Group, error) {
-	change, err := prepareMembers(store.MemberChange{Add: members})
+func (s *Store) CreateGroup(ctx context.Context, g store.Group, members, groups []string, sweep *store.Sweep, events []store.Event) (store.Group, error) {
+	change, err := prepareMembers(store.MemberChange{Add: members, AddGroups: groups})
 	if err != nil {
 		return store.Group{}, err
 	}
@@ -113,6 +115,7 @@ func (s *Store) CreateGroup(ctx context.Context, g store.Group, members []string
 		return store.Group{}, err
 	}
 	g.Version = 1
+	s.nest(change)
 	err = s.writeCompany(ctx, g.Company, func(t *tx, co int64) error {
 		t.lastGroup++
 		pk := t.lastGroup
@@ -124,9 +127,13 @@ func (s *Store) CreateGroup(ctx context.Context, g store.Group, members []string
 		if err != nil {
 			return err
 		}
-		g.Members = int(added)
-		if added > 0 {
-			if _, err := t.exec("UPDATE groups SET n_members = ? WHERE pk = ?", added, pk); err != nil {
+		nested, _, err := t.changeSubgroups(co, pk, g, change)
+		if err != nil {
+			return err
+		}
+		g.Members, g.Groups = int(added), nested
+		if added > 0 || nested > 0 {
+			if _, err := t.exec("UPDATE groups SET n_members = ?, n_groups = ? WHERE pk = ?", added, nested, pk); err != nil {
 				return err
 			}
 		}
@@ -139,6 +146,13 @@ func (s *Store) CreateGroup(ctx context.Context, g store.Group, members []string
 		return store.Group{}, err
 	}
 	return g, nil
+}
+
+// nest notes that there are groups in groups, so that they must be looked for.
+func (s *Store) nest(c memberChange) {
+	if len(c.addGroups) > 0 {
+		s.nested.Store(true)
+	}
 }
 
 // groupConflict says which value of a group is taken, if that is what the error is about.
@@ -167,6 +181,7 @@ func (s *Store) ChangeGroup(ctx context.Context, c store.GroupChange) (store.Gro
 		return store.GroupChanged{}, err
 	}
 	var done store.GroupChanged
+	s.nest(change)
 	err = s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
 		g, pk, err := t.group(co, c.Company, c.ID)
 		if err != nil {
@@ -183,15 +198,20 @@ func (s *Store) ChangeGroup(ctx context.Context, c store.GroupChange) (store.Gro
 		if err != nil {
 			return err
 		}
-		done = store.GroupChanged{Group: g, Changed: rewritten || added+removed > 0, Added: int(added), Removed: int(removed)}
+		nested, freed, err := t.changeSubgroups(co, pk, g, change)
+		if err != nil {
+			return err
+		}
+		done = store.GroupChanged{Group: g, Changed: rewritten || added+removed > 0 || nested+freed > 0, Added: int(added), Removed: int(removed)}
 		if !done.Changed {
 			return nil
 		}
 		done.Group.Version++
 		done.Group.Members += int(added - removed)
+		done.Group.Groups += nested - freed
 		done.Group.Modified = c.Modified
-		if _, err := t.exec("UPDATE groups SET ver = ?, n_members = ?, modified = ? WHERE pk = ?",
-			done.Group.Version, done.Group.Members, c.Modified, pk); err != nil {
+		if _, err := t.exec("UPDATE groups SET ver = ?, n_members = ?, n_groups = ?, modified = ? WHERE pk = ?",
+			done.Group.Version, done.Group.Members, done.Group.Groups, c.Modified, pk); err != nil {
 			return err
 		}
 		return t.because(co, c.Sweep, events)
@@ -235,6 +255,9 @@ func (s *Store) DeleteGroup(ctx context.Context, company, id string, ifVersion i
 		for _, text := range []string{
 			leaveGroup + "WHERE pk IN (SELECT u FROM members WHERE g = ?)",
 			"DELETE FROM members WHERE g = ?",
+			"UPDATE groups SET ver = ver + 1, n_groups = n_groups - 1 WHERE pk IN (SELECT g FROM subgroups WHERE child = ?)",
+			"DELETE FROM subgroups WHERE child = ?",
+			"DELETE FROM subgroups WHERE g = ?",
 			"DELETE FROM groups WHERE pk = ?",
 		} {
 			if _, err := t.exec(text, pk); err != nil {

@@ -9,12 +9,12 @@ import (
 )
 
 // groupColumns are what scanGroup reads, of groups under the name t.
-const groupColumns = "t.pk, t.id, t.ver, t.dn, t.display, t.ext, t.n_members, t.created, t.modified, t.doc"
+const groupColumns = "t.pk, t.id, t.ver, t.dn, t.display, t.ext, t.n_members, t.created, t.modified, t.doc, t.n_groups"
 
 func scanGroup(r *rows, company string) store.Group {
 	return store.Group{
 		ID: r.text(1), Company: company, Version: r.int(2), Name: r.text(3), Display: r.text(4), ExternalID: r.text(5),
-		Members: int(r.int(6)), Created: r.time(7), Modified: r.time(8), Doc: r.blob(9),
+		Members: int(r.int(6)), Created: r.time(7), Modified: r.time(8), Doc: r.blob(9), Groups: int(r.int(10)),
 	}
 }
 
@@ -72,6 +72,41 @@ func (s *Store) Members(ctx context.Context, company, group, after string, limit
 		return r.err
 	})
 	return members, err
+}
+
+// Subgroups implements [store.Groups].
+func (s *Store) Subgroups(ctx context.Context, company, group string) (found []store.Member, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		r := c.query(`SELECT t.id, t.display FROM subgroups m CROSS JOIN groups t ON t.pk = m.child
+			WHERE m.g = (SELECT pk FROM groups WHERE co = ? AND id = ?) ORDER BY m.child`, co, group)
+		for r.next() {
+			found = append(found, store.Member{ID: r.text(0), Display: r.text(1)})
+		}
+		return r.err
+	})
+	return found, err
+}
+
+// Supergroups implements [store.Groups].
+func (s *Store) Supergroups(ctx context.Context, company string, groups []string) (map[string][]store.Membership, error) {
+	list, err := idList(groups)
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[string][]store.Membership)
+	if !s.nested.Load() {
+		return of, nil
+	}
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		r := c.query(`SELECT t.id, g.id, g.display FROM (SELECT DISTINCT value FROM json_each(?)) j
+			CROSS JOIN groups t ON t.co = ? AND t.id = j.value CROSS JOIN subgroups m ON m.child = t.pk CROSS JOIN groups g ON g.pk = m.g
+			ORDER BY m.g`, list, co)
+		for r.next() {
+			of[r.text(0)] = append(of[r.text(0)], store.Membership{Group: r.text(1), Display: r.text(2)})
+		}
+		return r.err
+	})
+	return of, err
 }
 
 // MembershipsOf implements [store.Groups].

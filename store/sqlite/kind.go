@@ -94,13 +94,23 @@ type accountRecord struct {
 }
 
 func (a *accountRecord) Column(path string) []string {
-	if path != store.ColumnGroups {
+	switch {
+	case path != store.ColumnGroups && path != store.ColumnGroupElements:
 		return a.Account.Column(path)
-	}
-	if a.Groups == 0 {
+	case a.Groups == 0:
 		return nil
+	case path == store.ColumnGroupElements:
+		return a.l.elements("SELECT g.id, g.display FROM members m CROSS JOIN groups g ON g.pk = m.g WHERE m.u = ?", a.pk, store.ElementDirect)
 	}
 	return a.l.ids("SELECT g.id FROM members m CROSS JOIN groups g ON g.pk = m.g WHERE m.u = ?", a.pk)
+}
+
+// Holds implements [query.Holder].
+func (a *accountRecord) Holds(column, value string) (holds, ok bool) {
+	if column != store.ColumnGroups {
+		return false, false
+	}
+	return a.Groups > 0 && a.l.exists("SELECT 1 FROM members WHERE u = ? AND g = (SELECT pk FROM groups WHERE co = ? AND id = ?)", a.pk, value), true
 }
 
 type groupKind struct{}
@@ -128,8 +138,9 @@ func (groupKind) source(_ *dictionary, co int64, leaf query.Leaf) (source, bool)
 	case store.ColumnID:
 		return textSource("groups", "id", co, leaf)
 	case store.ColumnMembers:
-		return source{from: "members d", where: "d.u = (SELECT pk FROM users WHERE co = ? AND id = ?)", args: []any{co, leaf.Value},
-			pk: "d.g", ordered: true}, leaf.Op == query.Equal
+		return source{from: `(SELECT g FROM members WHERE u = (SELECT pk FROM users WHERE co = ?1 AND id = ?2)
+				UNION ALL SELECT g FROM subgroups WHERE child = (SELECT pk FROM groups WHERE co = ?1 AND id = ?2)) d`,
+			where: "TRUE", args: []any{co, leaf.Value}, pk: "d.g"}, leaf.Op == query.Equal
 	}
 	return source{}, false
 }
@@ -146,13 +157,39 @@ type groupRecord struct {
 }
 
 func (g *groupRecord) Column(path string) []string {
-	if path != store.ColumnMembers {
-		return g.Group.Column(path)
+	const (
+		users  = " FROM members m CROSS JOIN users t ON t.pk = m.u WHERE m.g = ?"
+		groups = " FROM subgroups m CROSS JOIN groups t ON t.pk = m.child WHERE m.g = ?"
+	)
+	var all []string
+	switch path {
+	case store.ColumnMembers:
+		if g.Members > 0 {
+			all = g.l.ids("SELECT t.id"+users, g.pk)
+		}
+		if g.Groups > 0 {
+			all = append(all, g.l.ids("SELECT t.id"+groups, g.pk)...)
+		}
+		return all
+	case store.ColumnMemberElements:
+		if g.Members > 0 {
+			all = g.l.elements("SELECT t.id, t.display"+users, g.pk, store.ElementUser)
+		}
+		if g.Groups > 0 {
+			all = append(all, g.l.elements("SELECT t.id, t.display"+groups, g.pk, store.ElementGroup)...)
+		}
+		return all
 	}
-	if g.Members == 0 {
-		return nil
+	return g.Group.Column(path)
+}
+
+// Holds implements [query.Holder]: a member is looked up, however many there are.
+func (g *groupRecord) Holds(column, value string) (holds, ok bool) {
+	if column != store.ColumnMembers {
+		return false, false
 	}
-	return g.l.ids("SELECT u.id FROM members m CROSS JOIN users u ON u.pk = m.u WHERE m.g = ?", g.pk)
+	return g.Members > 0 && g.l.exists("SELECT 1 FROM members WHERE g = ? AND u = (SELECT pk FROM users WHERE co = ? AND id = ?)", g.pk, value) ||
+		g.Groups > 0 && g.l.exists("SELECT 1 FROM subgroups WHERE g = ? AND child = (SELECT pk FROM groups WHERE co = ? AND id = ?)", g.pk, value), true
 }
 
 // textSource is a column of text with an index behind the company.

@@ -444,6 +444,34 @@ func (l *listing) ids(text string, pk int64) []string {
 	return ids
 }
 
+// elements gives the elements that a column of the judge is made of.
+func (l *listing) elements(text string, pk int64, kind string) []string {
+	var all []string
+	r := l.c.query(text, pk)
+	for r.next() {
+		all = append(all, store.ReferenceElement(r.text(0), r.text(1), kind))
+	}
+	if err := l.count(int64(len(all))); r.err == nil {
+		r.err = err
+	}
+	if r.err != nil {
+		l.err = r.err
+	}
+	return all
+}
+
+// exists looks for the record with an id of the list's company behind one with a pk.
+func (l *listing) exists(text string, pk int64, id string) bool {
+	found, err := l.c.exists(text, pk, l.co, id)
+	if countErr := l.count(1); err == nil {
+		err = countErr
+	}
+	if err != nil {
+		l.err = err
+	}
+	return found
+}
+
 // matcher asks the judge about records and puts those that match onto the page or into the total.
 type matcher struct {
 	l       *listing

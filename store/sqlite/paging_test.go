@@ -132,7 +132,7 @@ func TestPaging_Adopted(t *testing.T) {
 	for _, a := range people {
 		all = append(all, a.ID)
 	}
-	group, err := s.CreateGroup(t.Context(), store.Group{ID: store.NewID(), Company: co, Name: "g", Doc: []byte("{}")}, all, nil, nil)
+	group, err := s.CreateGroup(t.Context(), store.Group{ID: store.NewID(), Company: co, Name: "g", Doc: []byte("{}")}, all, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

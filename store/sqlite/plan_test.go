@@ -75,7 +75,7 @@ func useEverything(t *testing.T, s *Store, company string) {
 	after.Seat, after.SeatState, after.License, after.LicenseState = "", "", "ringex", store.StateWaiting
 	a, err = s.WriteAccount(ctx, store.AccountWrite{Before: &a, After: after})
 	must(err)
-	_, err = s.CreateGroup(ctx, store.Group{ID: "g", Company: company, Name: "g", Doc: []byte("{}")}, []string{"1"}, &store.Sweep{ID: "s"}, nil)
+	_, err = s.CreateGroup(ctx, store.Group{ID: "g", Company: company, Name: "g", Doc: []byte("{}")}, []string{"1"}, nil, &store.Sweep{ID: "s"}, nil)
 	must(err)
 	for _, c := range []store.MemberChange{{Remove: []string{"1"}}, {Add: []string{"1"}}, {Exactly: true}, {Exactly: true, Add: []string{"1"}}} {
 		_, err = s.ChangeGroup(ctx, store.GroupChange{Company: company, ID: "g", Members: c, Group: &store.Group{Name: "h"}})

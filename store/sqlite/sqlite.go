@@ -38,6 +38,7 @@ type Store struct {
 	places    *places
 	marks     *marks
 	rowsRead  atomic.Int64
+	nested    atomic.Bool // whether there may be groups in groups: mostly there are none, and then nobody need look
 }
 
 var _ store.Store = (*Store)(nil)
@@ -91,6 +92,11 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 	}
 	if err == nil {
 		err = s.companies.load(c)
+	}
+	if err == nil {
+		var nested bool
+		nested, err = c.exists("SELECT 1 FROM subgroups LIMIT 1")
+		s.nested.Store(nested)
 	}
 	if err == nil {
 		s.readers = newReaders(dsn(path, "query_only(ON)", "cache_size(-8192)"), 2*runtime.GOMAXPROCS(0))

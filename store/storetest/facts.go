@@ -67,7 +67,7 @@ func testSweeps(f *fixture) {
 	change(store.MemberChange{Add: []string{a.ID}}, f.sweep("nothing"))
 	list("none of a change that was none", add)
 	change(store.MemberChange{Remove: []string{a.ID}}, drop)
-	_, err := f.CreateGroup(f.ctx, f.newGroup("h"), nil, create, nil)
+	_, err := f.CreateGroup(f.ctx, f.newGroup("h"), nil, nil, create, nil)
 	f.check(err)
 	f.check(f.CreateRule(f.ctx, store.Rule{ID: store.NewID(), Company: f.company, Group: g.ID, License: pro, Created: f.now()}, rule, nil))
 	f.check(f.DeleteGroup(f.ctx, f.company, g.ID, 0, remove, nil))
@@ -82,14 +82,14 @@ func testSweeps(f *fixture) {
 	elsewhere.Company = f.newCompany("globex").ID
 	h := f.newGroup("h")
 	h.Company = elsewhere.Company
-	_, err = f.CreateGroup(f.ctx, h, nil, elsewhere, nil)
+	_, err = f.CreateGroup(f.ctx, h, nil, nil, elsewhere, nil)
 	f.check(err)
 	f.check(f.EndSweep(f.ctx, remove.ID))
 	list("of all companies", add, create, rule, elsewhere)
 
 	// One that was never listed can be worked on all the same, and does not come back.
 	fresh := f.sweep("fresh")
-	_, err = f.CreateGroup(f.ctx, f.newGroup("i"), nil, fresh, nil)
+	_, err = f.CreateGroup(f.ctx, f.newGroup("i"), nil, nil, fresh, nil)
 	f.check(err)
 	f.check(f.EndSweep(f.ctx, fresh.ID))
 	list("after the end of one that was never listed", add, create, rule, elsewhere)
@@ -97,7 +97,7 @@ func testSweeps(f *fixture) {
 
 func testSweepLeases(f *fixture) {
 	s := f.sweep("cause")
-	_, err := f.CreateGroup(f.ctx, f.newGroup("g"), nil, s, nil)
+	_, err := f.CreateGroup(f.ctx, f.newGroup("g"), nil, nil, s, nil)
 	f.check(err)
 	at := f.now()
 	lease := func(holder string, now, until int, want bool) {
@@ -162,7 +162,7 @@ func testEvents(f *fixture) {
 	want[2] = two[1]
 	a = f.change(a, func(a *store.Account) { a.Epoch++ }, two...)
 	f.check(f.SetSeats(f.ctx, f.company, pro, 1, event("pool", pro)))
-	g, err := f.CreateGroup(f.ctx, f.newGroup("g"), nil, nil, event("group", "g"))
+	g, err := f.CreateGroup(f.ctx, f.newGroup("g"), nil, nil, nil, event("group", "g"))
 	f.check(err)
 	_, err = f.ChangeGroup(f.ctx, store.GroupChange{
 		Company: f.company, ID: g.ID, Members: store.MemberChange{Add: []string{a.ID}}, Modified: f.now(), Events: event("members", "g"),

@@ -331,7 +331,7 @@ func testGroupFilters(f *fixture) {
 				members = append(members, id)
 			}
 		}
-		stored, err := f.CreateGroup(f.ctx, g, members, nil, nil)
+		stored, err := f.CreateGroup(f.ctx, g, members, nil, nil, nil)
 		f.check(err)
 		records = append(records, groupRecordOf{&stored, members})
 		groupIDs = append(groupIDs, stored.ID)

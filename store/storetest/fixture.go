@@ -232,7 +232,7 @@ func (f *fixture) newGroup(name string) store.Group {
 
 func (f *fixture) createGroup(name string, members ...string) store.Group {
 	f.Helper()
-	g, err := f.CreateGroup(f.ctx, f.newGroup(name), members, nil, nil)
+	g, err := f.CreateGroup(f.ctx, f.newGroup(name), members, nil, nil, nil)
 	f.check(err)
 	return g
 }

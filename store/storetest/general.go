@@ -50,7 +50,7 @@ func (f *fixture) newWorld(name string) world {
 	w.sweep = *f.sweep("cause")
 	w.sweep.Company = w.company
 	var err error
-	w.group, err = f.CreateGroup(f.ctx, g, []string{w.account.ID}, &w.sweep, []store.Event{f.event("group", g.ID)})
+	w.group, err = f.CreateGroup(f.ctx, g, []string{w.account.ID}, nil, &w.sweep, []store.Event{f.event("group", g.ID)})
 	f.check(err)
 	w.account, err = f.Account(f.ctx, w.company, w.account.ID)
 	f.check(err)
@@ -158,7 +158,7 @@ func (f *fixture) operations(w world) map[string]func(ctx context.Context) error
 			return err
 		},
 		"CreateGroup": func(ctx context.Context) error {
-			_, err := f.CreateGroup(ctx, fresh, []string{w.account.ID}, sweep, events)
+			_, err := f.CreateGroup(ctx, fresh, []string{w.account.ID}, nil, sweep, events)
 			return err
 		},
 		"ChangeGroup": func(ctx context.Context) error { _, err := f.ChangeGroup(ctx, leave); return err },
@@ -307,7 +307,7 @@ func testIsolation(f *fixture) {
 	})
 	f.want("ChangeGroup", err, store.ErrNotFound)
 	f.want("DeleteGroup", f.DeleteGroup(f.ctx, f.company, w.group.ID, 0, nil, no), store.ErrNotFound)
-	_, err = f.CreateGroup(f.ctx, f.newGroup("mine"), []string{w.account.ID}, nil, no)
+	_, err = f.CreateGroup(f.ctx, f.newGroup("mine"), []string{w.account.ID}, nil, nil, no)
 	if u := (*store.UnknownMemberError)(nil); !errors.As(err, &u) || u.ID != w.account.ID {
 		f.Errorf("CreateGroup with a member of another company: %v", err)
 	}
@@ -355,7 +355,7 @@ func testCopies(f *fixture) {
 	f.check(err)
 	g := f.newGroup("original")
 	g.Company = w.company
-	storedGroup, err := f.CreateGroup(f.ctx, g, []string{a.ID}, nil, nil)
+	storedGroup, err := f.CreateGroup(f.ctx, g, []string{a.ID}, nil, nil, nil)
 	f.check(err)
 	// As text, which shares nothing with the store.
 	text := func() string {

@@ -14,7 +14,7 @@ func testGroupRoundTrip(f *fixture) {
 	g := f.newGroup("Sales Team ß")
 	g.ExternalID = "G-1"
 	g.Doc = f.encode(map[string]any{"displayName": "Sales Team ß", "externalId": "G-1"})
-	stored, err := f.CreateGroup(f.ctx, g, []string{a.ID, a.ID}, f.sweep("group"), []store.Event{f.event("group.create", g.ID)})
+	stored, err := f.CreateGroup(f.ctx, g, []string{a.ID, a.ID}, nil, f.sweep("group"), []store.Event{f.event("group.create", g.ID)})
 	f.check(err)
 	g.Version, g.Members = 1, 1
 	f.same("created", stored, g)
@@ -51,7 +51,7 @@ func testGroupRoundTrip(f *fixture) {
 func testGroupNames(f *fixture) {
 	sales, support := f.createGroup("Sales"), f.createGroup("Support")
 	twin := f.newGroup("SALES")
-	_, err := f.CreateGroup(f.ctx, twin, nil, f.sweep("twin"), []store.Event{f.event("twin", twin.ID)})
+	_, err := f.CreateGroup(f.ctx, twin, nil, nil, f.sweep("twin"), []store.Event{f.event("twin", twin.ID)})
 	f.wantConflict("creating a taken name", err, "Group.Name", "sales")
 	_, err = f.Group(f.ctx, f.company, twin.ID)
 	f.want("the refused group", err, store.ErrNotFound)
@@ -84,7 +84,7 @@ func testGroupNames(f *fixture) {
 
 	elsewhere := f.newGroup("Sales")
 	elsewhere.Company = f.newCompany("globex").ID
-	_, err = f.CreateGroup(f.ctx, elsewhere, nil, nil, nil)
+	_, err = f.CreateGroup(f.ctx, elsewhere, nil, nil, nil, nil)
 	f.check(err)
 }
 
@@ -208,7 +208,7 @@ func testUnknownMembers(f *fixture) {
 		f.same(what+": its members", f.members(g.ID), []string{a.ID})
 	}
 	refused := f.newGroup("new")
-	_, err := f.CreateGroup(f.ctx, refused, []string{a.ID, "no id at all"}, f.sweep("create"), []store.Event{f.event("create", refused.ID)})
+	_, err := f.CreateGroup(f.ctx, refused, []string{a.ID, "no id at all"}, nil, f.sweep("create"), []store.Event{f.event("create", refused.ID)})
 	unknown("create", err, "no id at all")
 	_, err = f.Group(f.ctx, f.company, refused.ID)
 	f.want("the group that was not created", err, store.ErrNotFound)

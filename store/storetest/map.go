@@ -74,7 +74,11 @@ func NewMap(indexes []query.Index) *Map {
 		return []string{join(t.Company, t.Connection, t.ExternalID)}
 	})
 	m.groups = newFacts(step, func(g groupRow) string { return g.Company }, func(g groupRow) []string {
-		return []string{listed(g.Company)}
+		terms := []string{listed(g.Company)}
+		for _, id := range g.groups {
+			terms = append(terms, inGroup(g.Company, id))
+		}
+		return terms
 	})
 	m.members = newRecords(step, memberRow.terms)
 	m.pools = newFacts(step, func(p poolRow) string { return p.company }, func(p poolRow) []string {

@@ -13,6 +13,7 @@ type groupRow struct {
 	store.Group
 	name   string
 	change *rowChange
+	groups []string // ids of the groups in it, sorted; some may be gone
 }
 
 // rowChange is what is to be written to the membership records. It carries the group's version, so that carrying it out late,
@@ -31,6 +32,7 @@ func (m *Map) presentGroup(row groupRow) store.Group {
 	g := row.Group
 	g.Doc = slices.Clone(g.Doc)
 	g.Members = len(m.membersOf(g.Company, g.ID))
+	g.Groups = len(m.subgroups(row))
 	return g
 }
 
@@ -49,14 +51,17 @@ func (m *Map) Group(ctx context.Context, company, id string) (store.Group, error
 }
 
 // CreateGroup implements [store.Groups].
-func (m *Map) CreateGroup(ctx context.Context, g store.Group, members []string, sweep *store.Sweep, events []store.Event) (store.Group, error) {
+func (m *Map) CreateGroup(ctx context.Context, g store.Group, members, groups []string, sweep *store.Sweep, events []store.Event) (store.Group, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return store.Group{}, err
 	}
 	defer end()
-	members = distinct(members)
+	members, groups = distinct(members), distinct(groups)
 	if err := m.known(g.Company, members); err != nil {
+		return store.Group{}, err
+	}
+	if err := m.checkSubgroups(g, nil, groups); err != nil {
 		return store.Group{}, err
 	}
 	k, claim := join(g.Company, g.ID), store.NewID()
@@ -65,7 +70,7 @@ func (m *Map) CreateGroup(ctx context.Context, g store.Group, members []string, 
 	}
 	g.Version = 1
 	g.Doc = slices.Clone(g.Doc)
-	row := groupRow{Group: g, name: claim, change: &rowChange{version: 1, in: members}}
+	row := groupRow{Group: g, name: claim, groups: groups, change: &rowChange{version: 1, in: members}}
 	if !m.groups.insert(k, fact[groupRow]{value: row, open: true, outbox: notices(sweep, events)}) {
 		m.freeName(groupName, g.Company, g.Name, claim)
 		return store.Group{}, &store.ConflictError{Field: "ID", Value: g.ID}
@@ -156,7 +161,19 @@ func (m *Map) plan(g groupRow, c store.GroupChange) (next groupRow, changed bool
 			}
 		}
 	}
-	changed = len(change.in)+len(change.out) > 0
+	had := m.subgroups(g)
+	groups := had
+	if c.Members.Exactly {
+		groups = nil
+	} else {
+		groups = slices.DeleteFunc(slices.Clone(groups), func(id string) bool { return slices.Contains(c.Members.RemoveGroups, id) })
+	}
+	groups = distinct(append(slices.Clone(groups), c.Members.AddGroups...))
+	if err := m.checkSubgroups(g.Group, had, groups); err != nil {
+		return g, false, err
+	}
+	g.groups = groups
+	changed = len(change.in)+len(change.out) > 0 || !slices.Equal(had, groups)
 	if w := c.Group; w != nil {
 		changed = changed || w.Name != g.Name || w.Display != g.Display || w.ExternalID != g.ExternalID || !bytes.Equal(w.Doc, g.Doc)
 		g.Name, g.Display, g.ExternalID, g.Doc = w.Name, w.Display, w.ExternalID, slices.Clone(w.Doc)
@@ -197,6 +214,7 @@ func (m *Map) DeleteGroup(ctx context.Context, company, id string, ifVersion int
 		fact.gone, fact.open = true, true
 		if m.groups.replace(k, revision, fact) {
 			m.carryOut(k)
+			m.leaveSupergroups(company, id)
 			return nil
 		}
 	}

@@ -167,14 +167,20 @@ type accountRecord struct {
 func (r accountRecord) Document() []byte { return r.row.Doc }
 
 func (r accountRecord) Column(path string) []string {
-	if path != store.ColumnGroups {
-		return r.row.Column(path)
+	var all []string
+	switch path {
+	case store.ColumnGroups:
+		for _, g := range r.m.groupsOf(r.row.Company, r.row.ID) {
+			all = append(all, g.ID)
+		}
+		return all
+	case store.ColumnGroupElements:
+		for _, g := range r.m.groupsOf(r.row.Company, r.row.ID) {
+			all = append(all, store.ReferenceElement(g.ID, g.Display, store.ElementDirect))
+		}
+		return all
 	}
-	var ids []string
-	for _, g := range r.m.groupsOf(r.row.Company, r.row.ID) {
-		ids = append(ids, g.ID)
-	}
-	return ids
+	return r.row.Column(path)
 }
 
 // groupRecord is a group as the judge sees it, with its members.
@@ -186,8 +192,22 @@ type groupRecord struct {
 func (r groupRecord) Document() []byte { return r.row.Doc }
 
 func (r groupRecord) Column(path string) []string {
-	if path != store.ColumnMembers {
-		return r.row.Column(path)
+	var all []string
+	switch path {
+	case store.ColumnMembers:
+		return append(r.m.membersOf(r.row.Company, r.row.ID), r.m.subgroups(r.row)...)
+	case store.ColumnMemberElements:
+		for _, id := range r.m.membersOf(r.row.Company, r.row.ID) {
+			if a, err := r.m.accounts.read(join(r.row.Company, id)); err == nil {
+				all = append(all, store.ReferenceElement(id, a.Display, store.ElementUser))
+			}
+		}
+		for _, id := range r.m.subgroups(r.row) {
+			if g, err := r.m.groups.read(join(r.row.Company, id)); err == nil {
+				all = append(all, store.ReferenceElement(id, g.Display, store.ElementGroup))
+			}
+		}
+		return all
 	}
-	return r.m.membersOf(r.row.Company, r.row.ID)
+	return r.row.Column(path)
 }

@@ -123,7 +123,7 @@ func crashes() []crash {
 		}, false},
 		{"create a group", func(s *scene) error {
 			s.wantedSweeps = 1
-			_, err := s.CreateGroup(s.ctx, s.freshGroup, []string{s.a.ID, s.c.ID}, s.cause, s.events)
+			_, err := s.CreateGroup(s.ctx, s.freshGroup, []string{s.a.ID, s.c.ID}, nil, s.cause, s.events)
 			return err
 		}, func(s *scene) {
 			s.same("members", s.members(s.freshGroup.ID), []string{s.a.ID, s.c.ID})
@@ -212,7 +212,7 @@ func TestMap_Repair(t *testing.T) {
 			for step := 1; ; step++ {
 				s := newScene(t)
 				if c.name == moving {
-					_, err := s.CreateGroup(s.ctx, s.freshGroup, nil, s.cause, s.events)
+					_, err := s.CreateGroup(s.ctx, s.freshGroup, nil, nil, s.cause, s.events)
 					s.check(err)
 				}
 				var before snapshot

@@ -59,6 +59,8 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Rival changes of a group", testRivalGroupChanges},
 		{"Members deleted while added", testDeletedWhileAdded},
 		{"Groups of accounts", testMemberships},
+		{"Groups in groups", testSubgroups},
+		{"Circles of groups", testCircles},
 
 		{"Filters on accounts", testAccountFilters},
 		{"Filters on groups", testGroupFilters},

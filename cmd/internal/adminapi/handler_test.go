@@ -315,7 +315,7 @@ func TestRule(t *testing.T) {
 	group, err := d.store.CreateGroup(t.Context(), store.Group{
 		ID: store.NewID(), Company: company.ID, Name: "video pro+ users", Display: "Video Pro+ users", Created: now, Modified: now,
 		Doc: []byte(`{"displayName":"Video Pro+ users"}`),
-	}, nil, nil, nil)
+	}, nil, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
