@@ -170,7 +170,7 @@ func (x *exchange) serveDiscovery(path []string) error {
 	case len(path) == 2:
 		return x.serveDocument(documents, path[1])
 	}
-	b := openList(listHead{len(documents), 1, len(documents), ""}, 0)
+	b := openList(nil, listHead{len(documents), 1, len(documents), ""})
 	for _, d := range documents {
 		b = append(nextInList(b), d.body...)
 	}

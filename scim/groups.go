@@ -21,7 +21,7 @@ const (
 )
 
 func (x *exchange) createGroup() error {
-	body, err := x.readBody(x.Limits.GroupBody)
+	body, err := x.readGroup()
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (x *exchange) getGroup(id string) error {
 }
 
 func (x *exchange) replaceGroup(id string) error {
-	body, err := x.readBody(x.Limits.GroupBody)
+	body, err := x.readGroup()
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (x *exchange) findGroups(ctx context.Context, q store.Query, project *proje
 	f := found{total: page.Total, resources: make([]listed, len(page.Groups))}
 	for i := range page.Groups {
 		g := &page.Groups[i]
-		f.resources[i] = listed{g.ID, g, around, func(b []byte) ([]byte, error) { return x.appendGroup(b, g, project) }}
+		f.resources[i] = listed{g.ID, g, around, func(s *stream) error { return x.renderGroup(s, g, project) }}
 	}
 	return f, nil
 }
@@ -281,51 +281,62 @@ func (x *exchange) affordable(groups []store.Group, project *projection) error {
 
 // replyGroup answers with a group.
 func (x *exchange) replyGroup(status int, g store.Group, project *projection) error {
-	body, err := x.appendGroup(nil, &g, project)
-	if err != nil {
-		return err
-	}
 	x.describes("/Groups/"+g.ID, groupETag(&g))
-	return x.reply(status, body)
+	if x.data != nil { // an operation of a bulk request
+		return x.reply(status, nil)
+	}
+	return x.stream(status, len(g.Doc)+memberCount(&g)*perMember, func(s *stream) error { return x.renderGroup(s, &g, project) })
 }
 
-// appendGroup renders a group with its members, which are not read when they are not to be seen.
-func (x *exchange) appendGroup(b []byte, g *store.Group, project *projection) ([]byte, error) {
-	var failed error
-	b, err := appendProjected(b, project, func(b []byte) []byte {
-		b = x.openGroup(b, g)
-		if memberCount(g) > 0 && project.wants("members") {
-			b, failed = x.appendMembers(b, g)
+// perMember is about how many bytes a member is on the wire.
+const perMember = 160
+
+// renderGroup renders a group with its members, which are not read when they are not to be seen.
+func (x *exchange) renderGroup(s *stream, g *store.Group, project *projection) (err error) {
+	s.b, err = appendProjected(s.b, project, func(b []byte) []byte { return x.appendGroup(b, g) })
+	if shown := project.references("members"); err == nil && memberCount(g) > 0 && shown != (parts{}) {
+		s.b[len(s.b)-1] = ',' // in the place of the closing brace
+		s.b = append(s.b, `"members":[`...)
+		if err = x.renderMembers(s, g, shown); err == nil {
+			s.b = append(s.b, `]}`...)
 		}
-		return x.closeGroup(b, g)
-	})
-	return b, errors.Join(err, failed)
+	}
+	return err
 }
 
-// appendMembers renders the members: the people, then the groups.
-func (x *exchange) appendMembers(b []byte, g *store.Group) ([]byte, error) {
-	b = append(b, `,"members":[`...)
+// renderMembers renders the members: the people, then the groups. They are read a thousand at a time, and those who come or go while a
+// long list is sent may or may not be in it.
+func (x *exchange) renderMembers(s *stream, g *store.Group, shown parts) error {
+	first := true
+	add := func(endpoint, kind string, m store.Member) {
+		if !first {
+			s.b = append(s.b, ',')
+		}
+		first = false
+		s.b = x.appendReference(s.b, shown, endpoint, m.ID, m.Display, kind)
+	}
 	for after := ""; g.Members > 0; {
 		members, err := x.Store.Members(x.ctx, x.who.Company, g.ID, after, membersAtOnce)
 		if err != nil {
-			return b, err
+			return err
 		}
 		for _, m := range members {
-			b = x.appendReference(nextInList(b), "Users", m.ID, m.Display, "User")
+			add("Users", "User", m)
 			after = m.ID
 		}
 		if len(members) < membersAtOnce {
 			break
 		}
-	}
-	if g.Groups > 0 {
-		groups, err := x.Store.Subgroups(x.ctx, x.who.Company, g.ID)
-		if err != nil {
-			return b, err
-		}
-		for _, m := range groups {
-			b = x.appendReference(nextInList(b), "Groups", m.ID, m.Display, "Group")
+		if err := s.more(); err != nil {
+			return err
 		}
 	}
-	return append(b, ']'), nil
+	if g.Groups == 0 {
+		return nil
+	}
+	groups, err := x.Store.Subgroups(x.ctx, x.who.Company, g.ID)
+	for _, m := range groups {
+		add("Groups", "Group", m)
+	}
+	return err
 }

@@ -171,11 +171,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var wire *Error
 	if err != nil {
 		wire = wireError(err, x.about)
-		x.status = wire.Status
-		writeError(w, wire, x.id)
+		if !errors.Is(err, errAborted) {
+			x.status = wire.Status
+			writeError(w, wire, x.id)
+		}
 	}
 	h.countQuirks(x.who.Connection, x.quirks.Applied())
 	x.log(h.Clock().Sub(start), wire)
+	aborted(err)
 }
 
 // guarded does something for the request. A panic becomes an error like any other: one request must not end the others.

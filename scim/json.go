@@ -17,7 +17,16 @@ import (
 // of attributes are compared without case, and which of the two was meant is not ours to guess.
 // The error is an *Error with the scimType invalidSyntax.
 func decodeObject(body []byte, maxDepth int) (map[string]any, error) {
-	d := decoder{in: jsontext.NewDecoder(bytes.NewBuffer(body)), maxDepth: maxDepth}
+	return (&decoder{in: jsontext.NewDecoder(bytes.NewBuffer(body)), maxDepth: maxDepth}).whole()
+}
+
+// decodeGroup is decodeObject for a Group, of whose members only the values are kept, as memberRef: there may be very many.
+func decodeGroup(body []byte, maxDepth int) (map[string]any, error) {
+	return (&decoder{in: jsontext.NewDecoder(bytes.NewBuffer(body)), maxDepth: maxDepth, members: true}).whole()
+}
+
+// whole reads the one object that there is.
+func (d *decoder) whole() (map[string]any, error) {
 	value, err := d.value()
 	if err != nil {
 		return nil, malformed(err)
@@ -78,6 +87,7 @@ func malformed(err error) error {
 type decoder struct {
 	in       *jsontext.Decoder
 	trusted  bool
+	members  bool // keep the values of members only
 	maxDepth int
 	depth    int
 	names    []string // of the objects being read; the innermost object's are last
@@ -140,7 +150,12 @@ func (d *decoder) object() (any, error) {
 		if !d.trusted {
 			d.names = append(d.names, name)
 		}
-		if object[name], err = d.value(); err != nil {
+		if d.members && d.depth == 1 && strings.EqualFold(name, "members") && d.in.PeekKind() == jsontext.KindBeginArray {
+			object[name], err = d.memberList()
+		} else {
+			object[name], err = d.value()
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -150,6 +165,72 @@ func (d *decoder) object() (any, error) {
 	d.names = d.names[:first]
 	_, err := d.in.ReadToken()
 	return object, err
+}
+
+// memberRef is a member of a group as a body lists it, without what is said of it beside its id.
+type memberRef string
+
+// memberList reads the members of a group.
+func (d *decoder) memberList() (any, error) {
+	if _, err := d.in.ReadToken(); err != nil {
+		return nil, err
+	}
+	list := []any{}
+	for d.in.PeekKind() != jsontext.KindEndArray {
+		if d.in.PeekKind() != jsontext.KindBeginObject {
+			v, err := d.value()
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+			continue
+		}
+		item, err := d.member()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	_, err := d.in.ReadToken()
+	return list, err
+}
+
+// member reads one member: a memberRef, or an object with a value that is none.
+func (d *decoder) member() (item any, err error) {
+	if _, err := d.in.ReadToken(); err != nil {
+		return nil, err
+	}
+	item = map[string]any{}
+	first := len(d.names)
+	for d.in.PeekKind() != jsontext.KindEndObject {
+		token, err := d.in.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String()
+		d.names = append(d.names, name)
+		if !strings.EqualFold(name, "value") {
+			if err := d.in.SkipValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		value, err := d.value()
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := value.(string); ok {
+			item = memberRef(id)
+		} else {
+			item = map[string]any{"value": value}
+		}
+	}
+	if a, b, found := equalFolded(d.names[first:]); found {
+		return nil, badRequest(invalidSyntax, "The body has an object with the members %s and %s; names are compared without case.", quoted(a), quoted(b))
+	}
+	d.names = d.names[:first]
+	_, err = d.in.ReadToken()
+	return item, err
 }
 
 // equalFolded finds two names that differ only in case.

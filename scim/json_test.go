@@ -110,3 +110,27 @@ func wantErrorStatus(t *testing.T, err error, status int) {
 		t.Fatalf("the error is %v, want one of status %d", err, status)
 	}
 }
+
+func TestDecodeGroup(t *testing.T) {
+	tests := []struct{ body, want string }{
+		{`{"displayName":"g","Members":[{"value":"a","display":"A","$ref":null,"x":{"y":[1]}},{"VALUE":"b"}]}`, `map[Members:[a b] displayName:g]`},
+		{`{"members":[{"value":5},"c",{},null]}`, `map[members:[map[value:5] c map[] <nil>]]`},
+		{`{"members":{"value":"a"},"x":{"members":[{"value":"a"}]}}`, `map[members:map[value:a] x:map[members:[map[value:a]]]]`},
+		{`{"members":[{"value":"a","Value":"b"}]}`, `The body has an object with the members "value" and "Value"; names are compared without case.`},
+		{`{"members":[{"value":"a","value":"b"}]}`, `The body has an object with the same member name twice.`},
+		{`{"members":[{"value":"a","x":{"y":1,"y":2}}]}`, `The body has an object with the same member name twice.`},
+		{`{"members":[{"value":"a"}`, `The body is not valid JSON in UTF-8, at byte 25.`},
+		{"{\"members\":[{\"value\":\"\xff\"}]}", `The body is not valid JSON in UTF-8, at byte 22.`},
+	}
+	for _, test := range tests {
+		got, err := decodeGroup([]byte(test.body), 8)
+		text := fmt.Sprint(got)
+		var refused *Error
+		if errors.As(err, &refused) {
+			text = refused.Detail
+		}
+		if text != test.want {
+			t.Errorf("%s: %s, want %s", test.body, text, test.want)
+		}
+	}
+}

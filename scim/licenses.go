@@ -82,9 +82,10 @@ func (x *exchange) findLicenses(_ context.Context, q store.Query, project *proje
 		if !judge.Match(raw) {
 			continue
 		}
-		f.resources = append(f.resources, listed{string(product.License), raw, len(raw), func(b []byte) ([]byte, error) {
+		f.resources = append(f.resources, listed{string(product.License), raw, len(raw), func(s *stream) error {
 			seen, err := project.apply(raw)
-			return append(b, seen...), err
+			s.b = append(s.b, seen...)
+			return err
 		}})
 	}
 	if q.Total {

@@ -104,6 +104,18 @@ func (x *exchange) readBody(limit int64) (map[string]any, error) {
 	return decodeObject(body, x.Limits.JSONDepth)
 }
 
+// readGroup is readBody for a POST or PUT of a group.
+func (x *exchange) readGroup() (map[string]any, error) {
+	if x.data != nil {
+		return x.readBody(x.Limits.GroupBody)
+	}
+	body, err := x.readAll(x.Limits.GroupBody)
+	if err != nil {
+		return nil, err
+	}
+	return decodeGroup(body, x.Limits.JSONDepth)
+}
+
 func tooLong(limit int64) error {
 	return &Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is longer than %d bytes.", limit)}
 }

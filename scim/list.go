@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ type listed struct {
 	id     string
 	record query.Record
 	size   int // about how many bytes it is on the wire
-	append func(b []byte) ([]byte, error)
+	render func(*stream) error
 }
 
 // listRequest is a request for a page of resources of one type or more (RFC 7644 section 3.4.2, RFC 9865).
@@ -79,13 +80,22 @@ func (x *exchange) list(of ...collection) error {
 	if l.byCursor {
 		start = 0
 	}
-	b := openList(listHead{p.total, start, len(p.resources), p.next}, size)
-	for i := range p.resources {
-		if b, err = p.resources[i].append(nextInList(b)); err != nil {
-			return err
+	return x.stream(http.StatusOK, size, func(s *stream) error {
+		s.b = openList(s.b, listHead{p.total, start, len(p.resources), p.next})
+		for i := range p.resources {
+			if i > 0 {
+				s.b = append(s.b, ',')
+			}
+			if err := p.resources[i].render(s); err != nil {
+				return err
+			}
+			if err := s.more(); err != nil {
+				return err
+			}
 		}
-	}
-	return x.reply(200, closeList(b))
+		s.b = closeList(s.b)
+		return nil
+	})
 }
 
 // listRequest reads the parameters of a list.

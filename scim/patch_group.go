@@ -213,6 +213,8 @@ func memberID(item any, q *quirks) (string, error) {
 	case map[string]any:
 		value, _ := member(item, "value")
 		id, _ = value.(string)
+	case memberRef:
+		id = string(item)
 	case string:
 		if !q.bareMember() {
 			return "", badRequest(invalidValue, "A member must be an object with a value, not %s.", quoted(item))

@@ -118,6 +118,18 @@ func (p *projection) wants(attribute string) bool {
 	return v.all || v.keep != nil
 }
 
+// references says which sub-attributes of a core attribute are shown whose values are references to other resources.
+func (p *projection) references(attribute string) parts {
+	if p == nil {
+		return allParts()
+	}
+	v := p.of(attribute, p.rt.Core.Attribute(attribute))
+	if v.keep == nil {
+		return parts{v.all, v.all, v.all, v.all}
+	}
+	return parts{v.keep("value"), v.keep("$ref"), v.keep("display"), v.keep("type")}
+}
+
 // apply gives the resource with only what is to be seen of it. It trusts the resource to be JSON of the server's own making.
 func (p *projection) apply(resource []byte) ([]byte, error) {
 	if p == nil {

@@ -69,40 +69,56 @@ func (h *Handler) appendUser(b []byte, a *store.Account, groups []inGroup) []byt
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = h.appendReference(b, "Groups", g.Group, g.Display, g.kind)
+			b = h.appendReference(b, allParts(), "Groups", g.Group, g.Display, g.kind)
 		}
 		b = append(b, ']')
 	}
 	return h.appendMeta(b, "User", "/Users/", a.ID, a.Created, a.Modified, userETag(a))
 }
 
-// openGroup renders a group up to its members; closeGroup ends it.
-func (h *Handler) openGroup(b []byte, g *store.Group) []byte {
+// appendGroup renders a group without its members.
+func (h *Handler) appendGroup(b []byte, g *store.Group) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, g.ID...)
 	b = append(b, `",`...)
-	return append(b, g.Doc[1:len(g.Doc)-1]...)
-}
-
-func (h *Handler) closeGroup(b []byte, g *store.Group) []byte {
+	b = append(b, g.Doc[1:len(g.Doc)-1]...)
 	return h.appendMeta(b, "Group", "/Groups/", g.ID, g.Created, g.Modified, groupETag(g))
 }
 
+// parts says which sub-attributes of a reference are shown.
+type parts struct{ value, ref, display, kind bool }
+
+// allParts shows all of them.
+func allParts() parts { return parts{true, true, true, true} }
+
 // appendReference renders one value of members or groups.
-func (h *Handler) appendReference(b []byte, endpoint, id, display, kind string) []byte {
-	b = append(b, `{"value":"`...)
-	b = append(b, id...)
-	b = append(b, `","$ref":"`...)
-	b = append(b, h.BaseURL...)
-	b = append(b, '/')
-	b = append(b, endpoint...)
-	b = append(b, '/')
-	b = append(b, id...)
-	b = append(b, `","display":`...)
-	b = appendString(b, display)
-	b = append(b, `,"type":"`...)
-	b = append(b, kind...)
-	return append(b, `"}`...)
+func (h *Handler) appendReference(b []byte, p parts, endpoint, id, display, kind string) []byte {
+	b = append(b, '{')
+	if p.value {
+		b = append(b, `"value":"`...)
+		b = append(b, id...)
+		b = append(b, `",`...)
+	}
+	if p.ref {
+		b = append(b, `"$ref":"`...)
+		b = append(b, h.BaseURL...)
+		b = append(b, '/')
+		b = append(b, endpoint...)
+		b = append(b, '/')
+		b = append(b, id...)
+		b = append(b, `",`...)
+	}
+	if p.display {
+		b = append(b, `"display":`...)
+		b = append(appendString(b, display), ',')
+	}
+	if p.kind {
+		b = append(b, `"type":"`...)
+		b = append(b, kind...)
+		b = append(b, `",`...)
+	}
+	b[len(b)-1] = '}'
+	return b
 }
 
 // appendMeta renders meta and ends the resource.
@@ -133,9 +149,8 @@ type listHead struct {
 	next  string
 }
 
-// openList begins a ListResponse; closeList ends it. size is about how long it will be.
-func openList(h listHead, size int) []byte {
-	b := make([]byte, 0, size+len(h.next)+192)
+// openList begins a ListResponse; closeList ends it.
+func openList(b []byte, h listHead) []byte {
 	b = append(b, `{"schemas":["`+listURN+`"],"totalResults":`...)
 	b = strconv.AppendInt(b, int64(h.total), 10)
 	if h.start > 0 {

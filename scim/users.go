@@ -201,8 +201,9 @@ func (x *exchange) findUsers(ctx context.Context, q store.Query, project *projec
 	f := found{total: page.Total, resources: make([]listed, len(page.Accounts))}
 	for i := range page.Accounts {
 		a := &page.Accounts[i]
-		f.resources[i] = listed{a.ID, a, len(a.Doc) + around, func(b []byte) ([]byte, error) {
-			return appendProjected(b, project, func(b []byte) []byte { return x.appendUser(b, a, groups[a.ID]) })
+		f.resources[i] = listed{a.ID, a, len(a.Doc) + around, func(s *stream) (err error) {
+			s.b, err = appendProjected(s.b, project, func(b []byte) []byte { return x.appendUser(b, a, groups[a.ID]) })
+			return err
 		}}
 	}
 	return f, nil
@@ -210,6 +211,10 @@ func (x *exchange) findUsers(ctx context.Context, q store.Query, project *projec
 
 // replyUser answers with a user.
 func (x *exchange) replyUser(status int, a store.Account, project *projection) error {
+	x.describes("/Users/"+a.ID, userETag(&a))
+	if x.data != nil { // an operation of a bulk request
+		return x.reply(status, nil)
+	}
 	groups, err := x.groupsOf([]store.Account{a}, project)
 	if err != nil {
 		return err
@@ -218,7 +223,6 @@ func (x *exchange) replyUser(status int, a store.Account, project *projection) e
 	if err != nil {
 		return err
 	}
-	x.describes("/Users/"+a.ID, userETag(&a))
 	return x.reply(status, body)
 }
 
