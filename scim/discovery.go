@@ -149,9 +149,9 @@ func (x *exchange) serveDiscovery(path []string) error {
 			return x.noEndpoint()
 		}
 	case "Schemas":
-		documents = x.discovery.schemas
+		documents = x.docs.schemas
 	case "ResourceTypes":
-		documents = x.discovery.resourceTypes
+		documents = x.docs.resourceTypes
 	default:
 		return x.noEndpoint()
 	}
@@ -166,7 +166,7 @@ func (x *exchange) serveDiscovery(path []string) error {
 	}
 	switch {
 	case documents == nil:
-		return x.replyDocument(x.discovery.config)
+		return x.replyDocument(x.docs.config)
 	case len(path) == 2:
 		return x.serveDocument(documents, path[1])
 	}

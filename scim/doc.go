@@ -4,7 +4,7 @@
 // types at the root, 3.4.3 (search by POST), 3.5.1 (replace), 3.5.2 (modify, atomic), 3.6 (delete), 3.9 (attributes and
 // excludedAttributes), 3.7 (bulk, with references in circles), 3.11 (/Me, for people who are signed in), 3.12 (errors), 3.14 (versions)
 // and 4 (discovery); of RFC 9865 the paging by cursors, forwards; of RFC 7643 the schemas User, Group and Enterprise User, with an
-// extension of its own for licenses.
+// extension of its own for licenses, and those that a company declares (section 7).
 //
 // A request is authenticated by the function that the assembly hands in, which names the company and the connection; from there on
 // nothing leaves the company. Bodies are decoded strictly, brought into canonical form, checked against the schemas and turned into a

@@ -33,6 +33,7 @@ func (x *exchange) createGroup() error {
 	if err != nil {
 		return err
 	}
+	project.wrote(x.types.Group, r)
 	draft, err := x.groupDraft(r)
 	if err != nil {
 		return err
@@ -72,6 +73,14 @@ func (x *exchange) groupDraft(r Resource) (*licensing.GroupDraft, error) {
 	return &licensing.GroupDraft{Name: query.Fold(display), Display: display, ExternalID: externalID, Doc: doc}, nil
 }
 
+// regroup is groupDraft for a group that exists.
+func (x *exchange) regroup(old, r Resource) (*licensing.GroupDraft, error) {
+	if err := checkImmutable(x.types.Group, old, r); err != nil {
+		return nil, err
+	}
+	return x.groupDraft(r)
+}
+
 func (x *exchange) getGroup(id string) error {
 	project, err := x.projection(x.types.Group)
 	if err != nil {
@@ -108,7 +117,9 @@ func (x *exchange) replaceGroup(id string) error {
 		}
 		r := maps.Clone(given)
 		keepOmitted(r, old)
-		draft, err := x.groupDraft(r)
+		keepImmutable(x.types.Group, r, old)
+		project.wrote(x.types.Group, given)
+		draft, err := x.regroup(old, r)
 		return changedOnly(draft, before), err
 	})
 	if err != nil {
@@ -142,11 +153,12 @@ func (x *exchange) patchGroup(id string) error {
 		if err != nil {
 			return nil, err
 		}
-		r, _, err := applyPatch(x.types.Group, x.parser, old, edit.Attributes, x.quirks)
+		r, named, err := applyPatch(x.types.Group, x.parser, old, edit.Attributes, x.quirks)
 		if err != nil {
 			return nil, err
 		}
-		draft, err := x.groupDraft(r)
+		project.named(x.types.Group, named)
+		draft, err := x.regroup(old, r)
 		return changedOnly(draft, before), err
 	})
 	if err != nil {

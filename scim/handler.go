@@ -47,6 +47,7 @@ type Store interface {
 	store.Accounts
 	store.Groups
 	ListPools(ctx context.Context, company string) ([]store.Pool, error)
+	ListSchemas(ctx context.Context, company string) (all []store.Schema, revision int64, err error)
 }
 
 // Config is what a handler is made of.
@@ -72,7 +73,8 @@ type Handler struct {
 	parser    *filter.Parser
 	indexes   []query.Index
 	endpoints map[string]endpoint
-	discovery discovery
+	common    companyTypes // of companies that have declared no schemas
+	declared  sync.Map     // company -> *companyTypes
 	limiter   limiter
 	cursors   sealer
 
@@ -103,7 +105,8 @@ func NewHandler(c Config) (*Handler, error) {
 	if h.cursors, err = newSealer(c.CursorKey); err != nil {
 		return nil, err
 	}
-	if h.discovery, err = newDiscovery(c); err != nil {
+	h.common.registry = c.Registry
+	if h.common.discovery, err = newDiscovery(c); err != nil {
 		return nil, fmt.Errorf("discovery documents: %w", err)
 	}
 	return h, nil
@@ -148,6 +151,7 @@ type exchange struct {
 	id     string // of the request
 	who    Principal
 	types  *schema.Registry // the resource types as the company has them
+	docs   *discovery       // what describes them
 	quirks *quirks
 	status int
 
@@ -165,7 +169,7 @@ type exchange struct {
 // ServeHTTP answers one request and writes one line about it to the log.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.Clock()
-	x := &exchange{Handler: h, w: w, r: r, ctx: r.Context(), id: h.requestID(), types: h.Registry, route: "other", about: "such resource"}
+	x := &exchange{Handler: h, w: w, r: r, ctx: r.Context(), id: h.requestID(), types: h.Registry, docs: &h.common.discovery, route: "other", about: "such resource"}
 	w.Header().Set("Request-Id", x.id)
 	err := x.guarded(x.answer)
 	var wire *Error
@@ -242,6 +246,11 @@ func (x *exchange) authenticate() error {
 	}
 	x.who = who
 	x.quirks = newQuirks(who.QuirksOff)
+	types, err := x.typesOf(x.ctx, who.Company)
+	if err != nil {
+		return err
+	}
+	x.types, x.docs = types.registry, &types.discovery
 	if err := x.throttle(1); err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@ import (
 // projection is what a request wants to see of a resource (RFC 7644 section 3.9). Nil is the default set.
 type projection struct {
 	rt      *schema.ResourceType
-	exclude bool                // the names are those left out
-	whole   map[string]bool     // attributes named as a whole, by wire path
-	part    map[string][]string // attributes of which sub-attributes are named
+	exclude bool                       // the names are those left out
+	whole   map[string]bool            // attributes named as a whole, by wire path
+	part    map[string][]string        // attributes of which sub-attributes are named
+	sent    map[*schema.Attribute]bool // that the request wrote: they are part of its answer although they are returned on request only
 }
 
 // projectionOf reads the parameters attributes and excludedAttributes. Names that the resource type does not have are passed over.
@@ -91,9 +92,19 @@ type view struct {
 func (p *projection) of(path string, attr *schema.Attribute) view {
 	always := path == "id" || path == "schemas" || attr != nil && attr.Returned == schema.ReturnedAlways
 	subs, named := p.part[path]
+	asked := p.whole[path] && !p.exclude || attr != nil && p.sent[attr]
 	switch {
 	case always:
 		return view{all: true}
+	case attr != nil && attr.Returned == schema.ReturnedNever:
+		return view{}
+	case attr != nil && attr.Returned == schema.ReturnedRequest && !asked && (p.exclude || !named):
+		return view{}
+	case attr != nil && attr.Hides() && !asked && !named && (p.exclude && !p.whole[path] || p.whole[path]):
+		return view{keep: func(sub string) bool {
+			s := attr.SubAttribute(sub)
+			return s == nil || s.Returned == schema.ReturnedDefault || s.Returned == schema.ReturnedAlways || p.sent[s]
+		}}
 	case p.whole[path]:
 		return view{all: !p.exclude}
 	case named:
@@ -107,6 +118,46 @@ func (p *projection) of(path string, attr *schema.Attribute) view {
 		}}
 	}
 	return view{all: p.exclude}
+}
+
+// wrote notes what a POST or PUT wrote, so that its answer shows it.
+func (p *projection) wrote(rt *schema.ResourceType, r Resource) {
+	if p == nil || !rt.Hides {
+		return
+	}
+	p.sent = map[*schema.Attribute]bool{}
+	note := func(attributes []*schema.Attribute, values map[string]any) {
+		for _, attr := range attributes {
+			_, given := values[attr.Name]
+			if p.sent[attr] = given; !given {
+				continue
+			}
+			for _, sub := range attr.Sub {
+				p.sent[sub] = true
+			}
+		}
+	}
+	note(rt.Core.Attributes, r)
+	for _, extension := range rt.Extensions {
+		values, _ := r[extension.URN].(map[string]any)
+		note(extension.Attributes, values)
+	}
+}
+
+// named notes what a PATCH named, as applyPatch gives it.
+func (p *projection) named(rt *schema.ResourceType, names map[string]bool) {
+	if p == nil || !rt.Hides {
+		return
+	}
+	p.sent = map[*schema.Attribute]bool{}
+	for _, extension := range rt.Extensions {
+		for _, attr := range extension.Attributes {
+			p.sent[attr] = names[extension.URN+":"+strings.ToLower(attr.Name)]
+			for _, sub := range attr.Sub {
+				p.sent[sub] = p.sent[attr]
+			}
+		}
+	}
 }
 
 // wants says whether an answer shows anything of a core attribute, so that what it does not show need not be read.
@@ -139,7 +190,7 @@ func (p *projection) apply(resource []byte) ([]byte, error) {
 	in := jsontext.NewDecoder(bytes.NewReader(resource), jsontext.AllowDuplicateNames(true))
 	return p.object(out, in, func(name string) (view, *schema.Schema) {
 		if extension := p.rt.Extension(name); extension != nil {
-			if v := p.of(name, nil); !v.all || p.exclude {
+			if v := p.of(name, nil); !v.all || p.exclude || extension.Hides() {
 				return v, extension
 			}
 			return view{all: true}, nil
@@ -169,9 +220,14 @@ func (p *projection) object(out []byte, in *jsontext.Decoder, look func(name str
 		v, extension := look(name)
 		start := len(out)
 		switch {
-		case extension != nil && (v.all || !p.whole[name]):
+		case extension != nil:
+			named := p.whole[name]
 			out, err = p.object(out, in, func(attribute string) (view, *schema.Schema) {
-				return p.of(wirePath(extension, attribute), extension.Attribute(attribute)), nil
+				attr := extension.Attribute(attribute)
+				if named && attr != nil { // all of it was asked for, or nothing
+					return view{all: attr.Returned == schema.ReturnedAlways || !p.exclude && attr.Returned != schema.ReturnedNever}, nil
+				}
+				return p.of(wirePath(extension, attribute), attr), nil
 			})
 		case v.all:
 			var raw jsontext.Value

@@ -29,6 +29,7 @@ func (x *exchange) createUser() error {
 	if _, given := r["active"]; !given {
 		r["active"] = true
 	}
+	project.wrote(x.types.User, r)
 	draft, err := x.draft(r, carriers())
 	if err != nil {
 		return err
@@ -73,7 +74,8 @@ func (x *exchange) replaceUser(id string) error {
 	if err != nil {
 		return err
 	}
-	return x.updateUser(id, func(before store.Account) (licensing.Draft, error) {
+	return x.updateUser(id, func(before store.Account, project *projection) (licensing.Draft, error) {
+		project.wrote(x.types.User, given)
 		return x.replacement(before, maps.Clone(given))
 	})
 }
@@ -85,6 +87,7 @@ func (x *exchange) replacement(before store.Account, r Resource) (licensing.Draf
 		return licensing.Draft{}, err
 	}
 	keepOmitted(r, old)
+	keepImmutable(x.types.User, r, old)
 	if x.who.Person != "" { // what is not theirs to say they need not repeat
 		for name, value := range old {
 			if _, given := r[name]; !given && !slices.Contains(ownAttributes(), name) {
@@ -103,6 +106,9 @@ func (x *exchange) replacement(before store.Account, r Resource) (licensing.Draf
 
 // redraft is draft for an account that exists.
 func (x *exchange) redraft(old, r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
+	if err := checkImmutable(x.types.User, old, r); err != nil {
+		return licensing.Draft{}, err
+	}
 	d, err := x.draft(r, touched)
 	userName, _ := old["userName"].(string)
 	d.Moved = d.Email != workEmail(old, userName)
@@ -130,7 +136,7 @@ func (x *exchange) patchUser(id string) error {
 	if err != nil {
 		return err
 	}
-	return x.updateUser(id, func(before store.Account) (licensing.Draft, error) {
+	return x.updateUser(id, func(before store.Account, project *projection) (licensing.Draft, error) {
 		old, err := decodeDocument(before.Doc)
 		if err != nil {
 			return licensing.Draft{}, err
@@ -139,6 +145,7 @@ func (x *exchange) patchUser(id string) error {
 		if err != nil {
 			return licensing.Draft{}, err
 		}
+		project.named(x.types.User, named)
 		if x.who.Person != "" {
 			return x.ownDraft(old, r)
 		}
@@ -148,7 +155,7 @@ func (x *exchange) patchUser(id string) error {
 }
 
 // updateUser changes a user by edit and answers with what came of it.
-func (x *exchange) updateUser(id string, edit func(before store.Account) (licensing.Draft, error)) error {
+func (x *exchange) updateUser(id string, edit func(before store.Account, project *projection) (licensing.Draft, error)) error {
 	project, err := x.projection(x.types.User)
 	if err != nil {
 		return err
@@ -158,7 +165,8 @@ func (x *exchange) updateUser(id string, edit func(before store.Account) (licens
 		return err
 	}
 	result, err := x.Directory.Apply(x.ctx, x.change(licensing.UpdateAccount{
-		ID: id, IfVersion: expect, Connection: x.who.Connection, Edit: edit,
+		ID: id, IfVersion: expect, Connection: x.who.Connection,
+		Edit: func(before store.Account) (licensing.Draft, error) { return edit(before, project) },
 	}))
 	if err != nil {
 		return x.precondition(err, expect)

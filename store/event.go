@@ -37,6 +37,7 @@ const (
 	EventPool       = "pool"
 	EventCompany    = "company"
 	EventConnection = "connection"
+	EventSchema     = "schema"
 )
 
 // Events reads the audit log.

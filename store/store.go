@@ -10,6 +10,7 @@ type Store interface {
 	Groups
 	Pools
 	Rules
+	Schemas
 	Sweeps
 	Events
 

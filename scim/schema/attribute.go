@@ -78,6 +78,9 @@ type Address struct {
 	Kind     string // the type of the element that has the address so; empty: all have
 }
 
+// Hides says whether a part of the attribute is not shown unless it is asked for.
+func (a *Attribute) Hides() bool { return hides(a.Sub) }
+
 // SubAttribute finds a sub-attribute by name, without regard to case; nil when there is none.
 func (a *Attribute) SubAttribute(name string) *Attribute { return find(a.Sub, name) }
 

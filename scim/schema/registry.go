@@ -43,6 +43,47 @@ func NewRegistry() (*Registry, error) {
 	return r, nil
 }
 
+// Declared is an extension schema that was declared for a resource type, "User" or "Group".
+type Declared struct {
+	Type   string
+	Schema *Schema
+}
+
+// With gives a registry that has more extensions. The schemas are not changed and may be shared. The error is a sentence for whoever
+// declared them.
+func (r *Registry) With(declared []Declared) (*Registry, error) {
+	if len(declared) == 0 {
+		return r, nil
+	}
+	extended := *r
+	for _, d := range declared {
+		for _, s := range extended.Schemas() {
+			if equalName(s.URN, d.Schema.URN) || within(s.URN, d.Schema.URN) || within(d.Schema.URN, s.URN) {
+				return nil, fmt.Errorf("the id %s is that of another schema, %s, or runs into it", d.Schema.URN, s.URN)
+			}
+		}
+		var rt **ResourceType
+		switch d.Type {
+		case r.User.Name:
+			rt = &extended.User
+		case r.Group.Name:
+			rt = &extended.Group
+		default:
+			return nil, fmt.Errorf("a schema can be declared for User or Group, not for %q", d.Type)
+		}
+		var err error
+		if *rt, err = (*rt).with(d.Schema); err != nil {
+			return nil, err
+		}
+	}
+	return &extended, nil
+}
+
+// within says whether a name begins with a URN, so that it could be one of its attributes.
+func within(name, urn string) bool {
+	return len(name) > len(urn) && equalName(name[:len(urn)], urn) && (name[len(urn)] == ':' || name[len(urn)] == '.')
+}
+
 // Schemas gives all schemas in the order in which /Schemas lists them.
 func (r *Registry) Schemas() []*Schema {
 	var all []*Schema

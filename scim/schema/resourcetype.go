@@ -1,6 +1,9 @@
 package schema
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // ResourceType is one kind of resource with its schemas (RFC 7643 section 6).
 type ResourceType struct {
@@ -33,7 +36,7 @@ func (t Target) Leaf() *Attribute {
 }
 
 // maxName is the length of the longest name that can be resolved, in bytes; newResourceType checks that all are shorter.
-const maxName = 128
+const maxName = 256
 
 // Resolve finds what a name means: "userName", "name.givenName", "urn:…:core:2.0:User:name.givenName", "urn:…:enterprise:2.0:User",
 // "meta.lastModified", "id". Names and URNs are compared without regard to case. ok is false when the type has no such attribute.
@@ -65,6 +68,24 @@ func (rt *ResourceType) Extension(urn string) *Schema {
 		}
 	}
 	return nil
+}
+
+// with gives the type with one more extension.
+func (rt *ResourceType) with(s *Schema) (*ResourceType, error) {
+	extended := *rt
+	extended.Extensions = append(slices.Clip(rt.Extensions), s)
+	if err := extended.index(); err != nil {
+		return nil, err
+	}
+	extended.Hides = rt.Hides || hides(s.Attributes)
+	return &extended, nil
+}
+
+// hides says whether some of the attributes are not part of every answer.
+func hides(list []*Attribute) bool {
+	return slices.ContainsFunc(list, func(a *Attribute) bool {
+		return a.Returned == ReturnedRequest || a.Returned == ReturnedNever || hides(a.Sub)
+	})
 }
 
 // index fills the table of names. It fails when two attributes have one name or a name cannot be looked up.

@@ -26,6 +26,9 @@ type Schema struct {
 	Attributes  []*Attribute
 }
 
+// Hides says whether some of the attributes are not shown unless they are asked for.
+func (s *Schema) Hides() bool { return hides(s.Attributes) }
+
 // Attribute finds a top-level attribute by name, without regard to case; nil when there is none.
 func (s *Schema) Attribute(name string) *Attribute { return find(s.Attributes, name) }
 

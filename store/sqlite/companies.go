@@ -9,7 +9,7 @@ import (
 	"usher/store"
 )
 
-// companies is what every request asks for, kept in memory: the companies, their numbers, domains and rules. This process alone
+// companies is what every request asks for, kept in memory: the companies, their numbers, domains, rules and schemas. This process alone
 // writes the database, so that what is here is what is stored.
 type companies struct {
 	mu     sync.RWMutex
@@ -24,6 +24,9 @@ type company struct {
 	store.Company
 	co    int64
 	rules []store.Rule // in the order in which they are listed
+
+	schemas         []store.Schema
+	schemasRevision int64
 }
 
 // add takes in a company that is stored.
@@ -84,6 +87,9 @@ func (n *companies) load(c *conn) error {
 			return d.err
 		}
 		if err := found.loadRules(c); err != nil {
+			return err
+		}
+		if err := found.loadSchemas(c); err != nil {
 			return err
 		}
 		n.add(found)

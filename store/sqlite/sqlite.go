@@ -28,17 +28,18 @@ type Options struct {
 
 // Store is the engine. It implements [store.Store] and is safe for concurrent use.
 type Store struct {
-	lock      *os.File
-	writer    *writer
-	readers   *readers
-	closing   sync.Once
-	closeErr  error
-	companies companies
-	index     *dictionary
-	places    *places
-	marks     *marks
-	rowsRead  atomic.Int64
-	nested    atomic.Bool // whether there may be groups in groups: mostly there are none, and then nobody need look
+	lock        *os.File
+	writer      *writer
+	readers     *readers
+	closing     sync.Once
+	closeErr    error
+	companies   companies
+	index       *dictionary
+	places      *places
+	marks       *marks
+	rowsRead    atomic.Int64
+	schemasTurn sync.Mutex  // held while a schema is changed
+	nested      atomic.Bool // whether there may be groups in groups: mostly there are none, and then nobody need look
 }
 
 var _ store.Store = (*Store)(nil)

@@ -43,6 +43,7 @@ type Map struct {
 	members     *records[memberRow]
 	pools       facts[poolRow]
 	rules       facts[store.Rule]
+	schemas     facts[schemasRow]
 	names       *records[nameRow]
 	sweeps      *records[store.Sweep]
 	log         *records[logRow]
@@ -87,10 +88,11 @@ func NewMap(indexes []query.Index) *Map {
 	m.rules = newFacts(step, func(r store.Rule) string { return r.Company }, func(r store.Rule) []string {
 		return []string{listed(r.Company)}
 	})
+	m.schemas = newFacts(step, func(s schemasRow) string { return s.company }, func(schemasRow) []string { return nil })
 	m.names = newRecords(step, func(nameRow) []string { return nil })
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })
-	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.accounts, m.groups, m.pools, m.rules}
+	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.accounts, m.groups, m.pools, m.rules, m.schemas}
 	return m
 }
 

@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Sorting of groups", testSortedGroups},
 
 		{"Rules", testRules},
+		{"Schemas", testSchemas},
 		{"Sweeps", testSweeps},
 		{"Sweep leases", testSweepLeases},
 		{"Events", testEvents},

@@ -111,6 +111,25 @@ func (c *Client) RemoveRule(ctx context.Context, company, id string) error {
 	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "rules", id)
 }
 
+// Schemas lists the schemas that a company has declared.
+func (c *Client) Schemas(ctx context.Context, company string) ([]Schema, error) {
+	var out list[Schema]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "schemas")
+	return out.Items, err
+}
+
+// PutSchema declares a schema for a resource type, or extends the one that it declared before.
+func (c *Client) PutSchema(ctx context.Context, company, resourceType string, document json.RawMessage) (Schema, error) {
+	var out Schema
+	err := c.do(ctx, http.MethodPut, &out, document, "companies", company, "schemas", resourceType)
+	return out, err
+}
+
+// RemoveSchema takes a schema away.
+func (c *Client) RemoveSchema(ctx context.Context, company, urn string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "schemas", urn)
+}
+
 // Licenses gives the numbers of a company's pools.
 func (c *Client) Licenses(ctx context.Context, company string) ([]License, error) {
 	var out list[License]

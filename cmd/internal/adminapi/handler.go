@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usher/licensing"
+	"usher/scim/schema"
 	"usher/store"
 )
 
@@ -26,11 +27,13 @@ const (
 // Store is what the handler reads, and the connections and tokens that it writes.
 type Store interface {
 	store.Connections
+	store.Schemas
 	CompanyByName(ctx context.Context, name string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
 	Group(ctx context.Context, company, id string) (store.Group, error)
 	ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error)
+	ListAccounts(ctx context.Context, company string, q store.Query) (store.AccountPage, error)
 	ListRules(ctx context.Context, company string) ([]store.Rule, error)
 	Pool(ctx context.Context, company, license string) (store.Pool, error)
 }
@@ -44,6 +47,7 @@ type Directory interface {
 type Config struct {
 	Store     Store
 	Directory Directory
+	Registry  *schema.Registry // the schemas that all companies have
 	// Changed is called after tokens or connections have changed, before the change is answered.
 	Changed func()
 	// QuirkCounts gives how often each quirk was applied for a connection (id) since the server's start; nil where no server runs.
@@ -56,6 +60,7 @@ type Config struct {
 type Handler struct {
 	store       Store
 	directory   Directory
+	registry    *schema.Registry
 	changed     func()
 	quirkCounts func(connection string) map[string]int64
 	log         *slog.Logger
@@ -63,12 +68,13 @@ type Handler struct {
 	mux         *http.ServeMux
 
 	connections sync.Mutex // held while a connection is changed
+	schemas     sync.Mutex // held while a schema is changed
 }
 
 // NewHandler makes a handler.
 func NewHandler(c Config) *Handler {
 	h := &Handler{
-		store: c.Store, directory: c.Directory, changed: c.Changed, quirkCounts: c.QuirkCounts, log: c.Logger, clock: c.Clock,
+		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, quirkCounts: c.QuirkCounts, log: c.Logger, clock: c.Clock,
 		mux: http.NewServeMux(),
 	}
 	if h.clock == nil {
@@ -87,6 +93,9 @@ func NewHandler(c Config) *Handler {
 	h.handle("GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
 	h.handle("POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
 	h.handle("DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
+	h.handle("GET /v1/companies/{company}/schemas", h.inCompany(h.listSchemas))
+	h.handle("PUT /v1/companies/{company}/schemas/{type}", h.inCompany(h.putSchema))
+	h.handle("DELETE /v1/companies/{company}/schemas/{urn}", h.inCompany(h.removeSchema))
 	h.handle("GET /v1/companies/{company}/licenses", h.inCompany(h.listLicenses))
 	h.handle("PUT /v1/companies/{company}/licenses/{license}", h.inCompany(h.setSeats))
 	return h
@@ -157,8 +166,12 @@ func (c call) event(action, target string, detail any) ([]store.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event %s: %w", action, err)
 	}
+	kind, _, _ := strings.Cut(action, ".")
+	if kind == "token" { // a part of a connection
+		kind = store.EventConnection
+	}
 	return []store.Event{{
-		Time: c.now, Kind: store.EventConnection, Action: action, Actor: c.actor, Door: licensing.DoorAdmin,
+		Time: c.now, Kind: kind, Action: action, Actor: c.actor, Door: licensing.DoorAdmin,
 		Request: c.id, Target: target, Detail: b,
 	}}, nil
 }

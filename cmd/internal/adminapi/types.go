@@ -1,6 +1,9 @@
 package adminapi
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ScopeAssignLicenses is the scope of a token whose license intent takes effect without a Super Admin's approval.
 const ScopeAssignLicenses = "license:assign"
@@ -127,3 +130,13 @@ type Problem struct {
 }
 
 func (p *Problem) Error() string { return p.Detail }
+
+// Schema is an extension schema that a company has declared.
+type Schema struct {
+	URN        string          `json:"urn"`
+	Type       string          `json:"type"` // the resource type that it extends
+	Name       string          `json:"name"`
+	Attributes int             `json:"attributes"` // how many there are
+	Created    time.Time       `json:"created"`
+	Document   json.RawMessage `json:"document"` // as it was declared
+}

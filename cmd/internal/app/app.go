@@ -58,6 +58,9 @@ func (a *App) open(ctx context.Context, c Config) error {
 	if a.folder, err = OpenFolder(ctx, c.DataFolder(), a.log); err != nil {
 		return err
 	}
+	if a.folder.registry, err = c.registry(); err != nil {
+		return fmt.Errorf("schemas: %w", err)
+	}
 	if a.socket, err = listenSocket(c.DataFolder()); err != nil {
 		return err
 	}

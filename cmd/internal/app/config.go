@@ -14,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"usher/scim"
+	"usher/scim/schema"
 )
 
 // Config is the configuration of a server. The zero value of a setting means its default.
@@ -25,7 +26,15 @@ type Config struct {
 	PublicURL string `toml:"public_url"`
 	TLSCert   string `toml:"tls_cert"` // PEM file; without it the server speaks plain HTTP, for use behind a proxy
 	TLSKey    string `toml:"tls_key"`
-	Limits    Limits `toml:"limits"`
+	// Schemas are extension schemas that all companies have, beside those of their own.
+	Schemas []SchemaFile `toml:"schemas"`
+	Limits  Limits       `toml:"limits"`
+}
+
+// SchemaFile is an extension schema in a file of its own.
+type SchemaFile struct {
+	Type string `toml:"type"` // the resource type that it extends, "User" or "Group"
+	File string `toml:"file"` // JSON as RFC 7643 section 7 has it
 }
 
 // Limits are the limits of requests. 0 means the default.
@@ -110,6 +119,9 @@ func (c Config) Validate() error {
 			bad("tls_cert", "%v", err)
 		}
 	}
+	if _, err := c.registry(); err != nil {
+		bad("schemas", "%v", err)
+	}
 	for _, limit := range []struct {
 		key      string
 		negative bool
@@ -141,6 +153,27 @@ func (c Config) Validate() error {
 		return nil
 	}
 	return errors.New(strings.Join(wrong, "; "))
+}
+
+// registry makes the registry of the schemas that all companies have.
+func (c Config) registry() (*schema.Registry, error) {
+	r, err := schema.NewRegistry()
+	if err != nil {
+		return nil, err
+	}
+	var declared []schema.Declared
+	for _, s := range c.Schemas {
+		text, err := os.ReadFile(s.File)
+		if err != nil {
+			return nil, err
+		}
+		parsed, err := schema.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.File, err)
+		}
+		declared = append(declared, schema.Declared{Type: s.Type, Schema: parsed})
+	}
+	return r.With(declared)
 }
 
 // DataFolder is the data folder with the default filled in.

@@ -75,7 +75,7 @@ func (f *Folder) Admin() http.Handler { return f.admin(nil) }
 // admin makes the admin API; quirkCounts is as in [adminapi.Config].
 func (f *Folder) admin(quirkCounts func(connection string) map[string]int64) http.Handler {
 	return adminapi.NewHandler(adminapi.Config{
-		Store: f.store, Directory: f.directory, Changed: f.auth.forget, QuirkCounts: quirkCounts, Logger: f.log,
+		Store: f.store, Directory: f.directory, Registry: f.registry, Changed: f.auth.forget, QuirkCounts: quirkCounts, Logger: f.log,
 	})
 }
 

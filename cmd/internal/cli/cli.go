@@ -38,6 +38,12 @@ type commands struct {
 		List   ruleList   `cmd:"" help:"List the license rules of a company, those that win first."`
 		Remove ruleRemove `cmd:"" help:"Take a license rule away."`
 	} `cmd:"" help:"Rules that give licenses to groups."`
+	Schema struct {
+		Add    schemaAdd    `cmd:"" help:"Declare a schema by which a company's users or groups have more attributes."`
+		List   schemaList   `cmd:"" help:"List the schemas that a company has declared."`
+		Show   schemaShow   `cmd:"" help:"Print a declared schema."`
+		Remove schemaRemove `cmd:"" help:"Take a schema away that nobody has values of."`
+	} `cmd:"" help:"Schemas of a company's own."`
 	License struct {
 		List  licenseList  `cmd:"" help:"Show the seats of a company."`
 		Seats licenseSeats `cmd:"" help:"Set how many seats of a license a company has."`
