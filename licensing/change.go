@@ -14,6 +14,9 @@ type Change struct {
 	// MayAssign says that the actor may assign licenses (scope license:assign, or a Super Admin).
 	// Without it, license intent is kept and blocked until a Super Admin decides.
 	MayAssign bool
+	// Tolerated gives the departures from the standard that the request needed so far; nil: there are none. It is asked when the change
+	// is planned, after its Edit.
+	Tolerated func() []string
 	Do        Operation
 }
 

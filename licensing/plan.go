@@ -258,7 +258,11 @@ func newEvent(c Change, now time.Time, kind, action, target string, detail any) 
 	if err != nil { // details are structs of this package, which always marshal
 		panic(fmt.Sprintf("licensing: event detail: %v", err))
 	}
-	return store.Event{Time: now, Kind: kind, Action: action, Actor: c.Actor, Door: c.Door, Request: c.Request, Target: target, Detail: raw}
+	e := store.Event{Time: now, Kind: kind, Action: action, Actor: c.Actor, Door: c.Door, Request: c.Request, Target: target, Detail: raw}
+	if c.Tolerated != nil {
+		e.Quirks = c.Tolerated()
+	}
+	return e
 }
 
 // equal says whether two states of an account differ in nothing that a write would change.

@@ -218,7 +218,7 @@ func (j *bulkJob) try(o *bulkOperation, path string, data map[string]any) {
 	}
 	inner := &exchange{
 		Handler: j.x.Handler, w: w, r: r, ctx: j.x.ctx, id: j.x.id + "." + strconv.Itoa(o.place), who: j.x.who, types: j.x.types, docs: j.x.docs,
-		quirks: newQuirks(j.x.who.QuirksOff), route: "other", about: "such resource", data: data,
+		quirks: newQuirks(j.x.who.QuirksOff, j.x.who.Strict), route: "other", about: "such resource", data: data,
 	}
 	if err := inner.guarded(func() error { return inner.dispatch(segments(path)) }); err != nil {
 		wire := wireError(err, inner.about)

@@ -80,7 +80,7 @@ func open(t testing.TB, limits scim.Limits, seats map[licensing.License]int) *do
 		d.tokens["entra"] = scim.Principal{Company: r.Company.ID, Connection: "entra", MayAssign: true}
 		d.tokens["paused"] = scim.Principal{Company: r.Company.ID, Connection: "okta", Paused: true}
 		d.tokens["ada"] = scim.Principal{Company: r.Company.ID, MayEdit: true} // the test sets Person
-		d.tokens["strict"] = scim.Principal{Company: r.Company.ID, Connection: "strict", QuirksOff: scim.QuirkNames()}
+		d.tokens["strict"] = scim.Principal{Company: r.Company.ID, Connection: "strict", Strict: true}
 	}
 	return d
 }

@@ -32,6 +32,7 @@ type Principal struct {
 	MayAssign  bool   // scope license:assign
 	Paused     bool   // the connection accepts no writes
 	QuirksOff  []string
+	Strict     bool // all quirks are off
 
 	// Person is the id of the account that is signed in, of a request that a person makes and not a connection. It may see itself at
 	// /Me, and nothing else but the discovery documents; MayEdit lets it change what a person may say of itself.
@@ -81,8 +82,7 @@ type Handler struct {
 	instance string // names this process in request ids
 	requests atomic.Uint64
 
-	mu     sync.Mutex
-	quirks map[string]map[string]int64 // connection -> quirk -> times applied
+	tally tally
 }
 
 // NewHandler makes a handler.
@@ -98,7 +98,6 @@ func NewHandler(c Config) (*Handler, error) {
 		indexes:   c.Registry.UserIndexes(),
 		endpoints: endpoints(),
 		limiter:   newLimiter(c.Limits.Rate, c.Limits.RateBurst),
-		quirks:    map[string]map[string]int64{},
 	}
 	h.parser.Base = c.BaseURL
 	var err error
@@ -110,31 +109,6 @@ func NewHandler(c Config) (*Handler, error) {
 		return nil, fmt.Errorf("discovery documents: %w", err)
 	}
 	return h, nil
-}
-
-// QuirkCounts gives how often each vendor quirk was applied for a connection since the start.
-func (h *Handler) QuirkCounts(connection string) map[string]int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	counts := make(map[string]int64, len(h.quirks[connection]))
-	for name, n := range h.quirks[connection] {
-		counts[name] = n
-	}
-	return counts
-}
-
-func (h *Handler) countQuirks(connection string, applied map[string]int) {
-	if len(applied) == 0 {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.quirks[connection] == nil {
-		h.quirks[connection] = map[string]int64{}
-	}
-	for name, n := range applied {
-		h.quirks[connection][name] += int64(n)
-	}
 }
 
 // requestID names a request: the process that answered it and a number.
@@ -180,7 +154,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeError(w, wire, x.id)
 		}
 	}
-	h.countQuirks(x.who.Connection, x.quirks.Applied())
+	h.tally.count(x.who, x.quirks.Applied(), start)
 	x.log(h.Clock().Sub(start), wire)
 	aborted(err)
 }
@@ -203,7 +177,7 @@ func (x *exchange) guarded(do func() error) (err error) {
 
 // answer carries out the request.
 func (x *exchange) answer() error {
-	x.quirks = newQuirks(nil)
+	x.quirks = newQuirks(nil, false)
 	if err := x.negotiate(); err != nil {
 		return err
 	}
@@ -245,7 +219,7 @@ func (x *exchange) authenticate() error {
 		return err
 	}
 	x.who = who
-	x.quirks = newQuirks(who.QuirksOff)
+	x.quirks = newQuirks(who.QuirksOff, who.Strict)
 	types, err := x.typesOf(x.ctx, who.Company)
 	if err != nil {
 		return err
@@ -421,7 +395,7 @@ func (x *exchange) change(do licensing.Operation) licensing.Change {
 	}
 	return licensing.Change{
 		Company: x.who.Company, Actor: actor,
-		Door: licensing.DoorSCIM, Request: x.id, MayAssign: x.who.MayAssign, Do: do,
+		Door: licensing.DoorSCIM, Request: x.id, MayAssign: x.who.MayAssign, Tolerated: x.quirks.names, Do: do,
 	}
 }
 

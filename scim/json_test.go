@@ -93,7 +93,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal("took a body that encoding/json refuses")
 		}
 		for _, rt := range rts {
-			r, err := normalise(rt, in, newQuirks(nil))
+			r, err := normalise(rt, in, newQuirks(nil, false))
 			if err != nil {
 				wantErrorStatus(t, err, 400)
 				continue

@@ -13,7 +13,7 @@ func BenchmarkCreate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := normalise(rt, in, newQuirks(nil))
+		r, err := normalise(rt, in, newQuirks(nil, false))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -27,7 +27,7 @@ func BenchmarkCreate(b *testing.B) {
 // What the usual PATCH of Entra costs before the directory, reading the stored document included.
 func BenchmarkPatch(b *testing.B) {
 	rt, parser := testUser(b), testParser()
-	r, err := normalise(rt, object(b, userBody), newQuirks(nil))
+	r, err := normalise(rt, object(b, userBody), newQuirks(nil, false))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func BenchmarkPatch(b *testing.B) {
 		{"op":"Replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber","value":"42"}]}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		q := newQuirks(nil)
+		q := newQuirks(nil, false)
 		in, err := decodeObject(body, testDepth)
 		if err != nil {
 			b.Fatal(err)
@@ -75,7 +75,7 @@ func BenchmarkDecodeObject(b *testing.B) {
 
 func BenchmarkDocument(b *testing.B) {
 	rt := testUser(b)
-	r, err := normalise(rt, object(b, userBody), newQuirks(nil))
+	r, err := normalise(rt, object(b, userBody), newQuirks(nil, false))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -51,10 +51,11 @@ func groupPatch(rt *schema.ResourceType, parser *filter.Parser, ops []operation,
 func (p *patcher) split(op operation, edit *groupEdit) error {
 	if op.HasPath {
 		head, bracket := cutBracket(strings.TrimSpace(op.Path))
-		if _, target, ok := p.resolve(head); !ok || !isMembers(target) {
+		if !p.meansMembers(head) { // applyPatch reads the path
 			edit.Attributes = append(edit.Attributes, op)
 			return nil
-		} else if target.Sub != nil {
+		}
+		if _, target, _ := p.resolve(head); target.Sub != nil {
 			return badRequest(mutability, "Members are added and removed as a whole; %s cannot be changed.", nameOf(target))
 		}
 		step, err := p.memberStep(op, head, bracket)
@@ -70,10 +71,11 @@ func (p *patcher) split(op operation, edit *groupEdit) error {
 	}
 	rest := make(map[string]any, len(object))
 	for _, key := range sortedKeys(object) {
-		if _, target, ok := p.resolve(key); !ok || !isMembers(target) || target.Sub != nil {
+		if !p.meansMembers(key) || p.meansSub(key) {
 			rest[key] = object[key]
 			continue
 		}
+		p.resolve(key) // counts what it took to understand it
 		step, err := p.memberStep(operation{Op: op.Op, Value: object[key], HasValue: true}, key, "")
 		if err != nil {
 			return err
@@ -85,6 +87,21 @@ func (p *patcher) split(op operation, edit *groupEdit) error {
 		edit.Attributes = append(edit.Attributes, op)
 	}
 	return nil
+}
+
+// meansMembers says whether a name is that of members or of a part of them, without counting what it takes to understand it: mostly it is
+// something else, which is read again.
+func (p *patcher) meansMembers(name string) bool {
+	uncounted := patcher{rt: p.rt, q: p.q.uncounted()}
+	_, target, ok := uncounted.resolve(name)
+	return ok && isMembers(target)
+}
+
+// meansSub says whether a name is that of a sub-attribute.
+func (p *patcher) meansSub(name string) bool {
+	uncounted := patcher{rt: p.rt, q: p.q.uncounted()}
+	_, target, ok := uncounted.resolve(name)
+	return ok && target.Sub != nil
 }
 
 func isMembers(t schema.Target) bool {

@@ -51,7 +51,7 @@ func TestGroupPatch(t *testing.T) {
 			[]memberStep{none}, `{"externalId":"e","displayName":"S"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			q := newQuirks(nil)
+			q := newQuirks(nil, false)
 			ops, err := operations(t, test.ops, q)
 			if err != nil {
 				t.Fatal(err)
@@ -105,7 +105,7 @@ func TestGroupPatch_Refused(t *testing.T) {
 		{"members in the core URN's object twice", `[{"op":"add","value":{"Members":[{"value":"a"}],"` + schema.GroupURN + `":{"members":[{"value":"b"}]}}}]`, invalidSyntax},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			q := newQuirks(nil)
+			q := newQuirks(nil, false)
 			ops, err := operations(t, test.ops, q)
 			if err != nil {
 				t.Fatal(err)
@@ -117,7 +117,7 @@ func TestGroupPatch_Refused(t *testing.T) {
 			wantError(t, err, 400, test.scimType, "")
 		})
 	}
-	q := newQuirks(nil)
+	q := newQuirks(nil, false)
 	ops, err := operations(t, `[{"op":"replace","path":"displayName","value":"S"},{"op":"remove","path":"members","value":[1]},{"op":"remove","path":"externalId"}]`, q)
 	if err != nil {
 		t.Fatal(err)
@@ -152,19 +152,19 @@ func TestBodyMembers(t *testing.T) {
 		{`{"displayName":"g","` + schema.GroupURN + `.members":[{"value":"a"}]}`, []string{"a"}},
 		{`{"displayName":"g","` + schema.GroupURN + `":{"members":[{"value":"a"}]}}`, []string{"a"}},
 	} {
-		if _, err := normalise(rt, object(t, test.body), newQuirks(nil)); err != nil {
+		if _, err := normalise(rt, object(t, test.body), newQuirks(nil, false)); err != nil {
 			t.Errorf("%s: %v", test.body, err)
 		}
-		ids, err := bodyMembers(rt, object(t, test.body), newQuirks(nil))
+		ids, err := bodyMembers(rt, object(t, test.body), newQuirks(nil, false))
 		if err != nil || !cmp.Equal(ids, test.ids) {
 			t.Errorf("%s: %#v, %v", test.body, ids, err)
 		}
 	}
-	_, err := bodyMembers(rt, object(t, `{"members":[{"display":"a"}]}`), newQuirks(nil))
+	_, err := bodyMembers(rt, object(t, `{"members":[{"display":"a"}]}`), newQuirks(nil, false))
 	wantError(t, err, 400, invalidValue, "member")
-	_, err = bodyMembers(rt, object(t, `{"members":[],"`+schema.GroupURN+`:members":[{"value":"a"}]}`), newQuirks(nil))
+	_, err = bodyMembers(rt, object(t, `{"members":[],"`+schema.GroupURN+`:members":[{"value":"a"}]}`), newQuirks(nil, false))
 	wantError(t, err, 400, invalidSyntax, "members is given twice")
-	_, err = normalise(rt, object(t, `{"displayName":"g","members.value":["a"]}`), newQuirks(nil))
+	_, err = normalise(rt, object(t, `{"displayName":"g","members.value":["a"]}`), newQuirks(nil, false))
 	wantError(t, err, 400, invalidPath, "members.value")
 }
 

@@ -27,12 +27,12 @@ func operations(tb testing.TB, list string, q *quirks) ([]operation, error) {
 // patched gives what the operations make of the resource that a body describes.
 func patched(tb testing.TB, rt *schema.ResourceType, body, list string, off ...string) (string, error) {
 	tb.Helper()
-	before, err := normalise(rt, object(tb, body), newQuirks(nil))
+	before, err := normalise(rt, object(tb, body), newQuirks(nil, false))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	doc := encode(rt, before)
-	q := newQuirks(off)
+	q := newQuirks(off, false)
 	ops, err := operations(tb, list, q)
 	if err != nil {
 		return "", err
@@ -304,7 +304,7 @@ func TestApplyPatch_ManyFilters(t *testing.T) {
 		for i, path := range paths {
 			ops[i] = operation{Op: opRemove, Path: path, HasPath: true}
 		}
-		_, err := groupPatch(group, testParser(), ops, newQuirks(nil))
+		_, err := groupPatch(group, testParser(), ops, newQuirks(nil, false))
 		return err
 	}
 	many := func(n int, path func(i int) string) []string {
@@ -332,7 +332,7 @@ func TestApplyPatch_ManyFilters(t *testing.T) {
 	wantError(t, try(many(250, func(i int) string { return strings.Replace(members(40, 0), "i", strconv.Itoa(i), 1) })...), 400, invalidPath, "65536 bytes")
 
 	// A long path is read once, however often it comes.
-	q := newQuirks(nil)
+	q := newQuirks(nil, false)
 	ops := make([]operation, 50)
 	for i := range ops {
 		ops[i] = operation{Op: opRemove, Path: strings.ReplaceAll(members(100, 0), `"`, ""), HasPath: true}
@@ -349,7 +349,7 @@ func TestApplyPatch_ManyFilters(t *testing.T) {
 	for i := range maxFilters + 1 {
 		keys[fmt.Sprintf(`emails[%s(value eq "x"%s].value`, strings.Repeat("(", i%30), strings.Repeat(")", i%30+1)+strings.Repeat(" ", i/30))] = nil
 	}
-	_, _, err := applyPatch(testUser(t), testParser(), Resource{"userName": "a"}, []operation{{Op: opReplace, Value: keys, HasValue: true}}, newQuirks(nil))
+	_, _, err := applyPatch(testUser(t), testParser(), Resource{"userName": "a"}, []operation{{Op: opReplace, Value: keys, HasValue: true}}, newQuirks(nil, false))
 	wantError(t, err, 400, invalidPath, "256 forms")
 }
 
@@ -369,7 +369,7 @@ func TestAppendForm(t *testing.T) {
 
 func TestApplyPatch_Named(t *testing.T) {
 	rt := testUser(t)
-	q := newQuirks(nil)
+	q := newQuirks(nil, false)
 	ops, err := operations(t, `[{"op":"Replace","path":"Entitlements","value":[]},{"op":"remove","path":"roles[type eq \"none\"]"},
 		{"op":"replace","value":{"name.givenName":"A","`+schema.UsherUserURN+`:License":"ringex","favouriteColour":"x","id":"1","password":"p"}}]`, q)
 	if err != nil {
@@ -402,7 +402,7 @@ func TestParsePatch_Envelope(t *testing.T) {
 		`{"SCHEMAS":["URN:ietf:params:scim:api:messages:2.0:patchop"],"OPERATIONS":[{"OP":"add","PATH":"title","VALUE":"x"}]}`,
 		`{"schemas":["` + patchURN + `"],"operations":[{"op":"add","path":"title","value":"x","name":"addTitle"}]}`,
 	} {
-		ops, err := parsePatch(object(t, body), newQuirks(QuirkNames()))
+		ops, err := parsePatch(object(t, body), newQuirks(QuirkNames(), false))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -411,7 +411,7 @@ func TestParsePatch_Envelope(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	_, err := parsePatch(object(t, `{"schemas":["`+patchURN+`"],"active":false}`), newQuirks(nil))
+	_, err := parsePatch(object(t, `{"schemas":["`+patchURN+`"],"active":false}`), newQuirks(nil, false))
 	wantError(t, err, 400, invalidSyntax, "Operations")
 }
 
@@ -440,7 +440,7 @@ func TestApplyPatch_Properties(t *testing.T) {
 	parser := testParser()
 	apply := func(t *rapid.T, r Resource, ops ...operation) Resource {
 		doc := encode(rt, r)
-		after, _, err := applyPatch(rt, parser, r, ops, newQuirks(nil))
+		after, _, err := applyPatch(rt, parser, r, ops, newQuirks(nil, false))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -516,7 +516,7 @@ func FuzzPatch(f *testing.F) {
 	parser := testParser()
 	types := testTypes(f)
 	user, group := types[0], types[1]
-	before, err := normalise(user, object(f, ada), newQuirks(nil))
+	before, err := normalise(user, object(f, ada), newQuirks(nil, false))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -526,7 +526,7 @@ func FuzzPatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q := newQuirks(nil)
+		q := newQuirks(nil, false)
 		ops, err := parsePatch(in, q)
 		if err != nil {
 			wantErrorStatus(t, err, 400)

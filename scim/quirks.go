@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"slices"
 
 	"usher/scim/filter"
@@ -10,19 +11,20 @@ import (
 // and is a method, beside the names of its vendor. Where a quirk is off the answer is the standard's.
 // It is not safe for concurrent use.
 type quirks struct {
+	strict  bool // all are off
 	off     []string
 	applied map[string]int
 }
 
-// newQuirks allows all quirks but those named.
-func newQuirks(off []string) *quirks {
-	return &quirks{off: off}
+// newQuirks allows all quirks but those named, or none where strict.
+func newQuirks(off []string, strict bool) *quirks {
+	return &quirks{off: off, strict: strict}
 }
 
 // Allow says whether a quirk is on, and counts it if so: it is called where a request needs the quirk, and nowhere else. It is what the
 // filter package asks, and the methods of the quirks.
 func (q *quirks) Allow(name string) bool {
-	if slices.Contains(q.off, name) {
+	if q.strict || slices.Contains(q.off, name) {
 		return false
 	}
 	q.note(name)
@@ -30,7 +32,7 @@ func (q *quirks) Allow(name string) bool {
 }
 
 // uncounted decides like q and counts nothing: for looking at something a second time.
-func (q *quirks) uncounted() *quirks { return &quirks{off: q.off} }
+func (q *quirks) uncounted() *quirks { return &quirks{off: q.off, strict: q.strict} }
 
 // note counts what was let pass; by itself it is for what cannot be switched off.
 func (q *quirks) note(name string) {
@@ -52,6 +54,14 @@ func (q *quirks) merge(part *quirks) {
 
 // Applied gives how often each quirk was needed.
 func (q *quirks) Applied() map[string]int { return q.applied }
+
+// names gives the quirks that were needed so far, sorted; nil when there were none.
+func (q *quirks) names() []string {
+	if len(q.applied) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(q.applied))
+}
 
 // QuirkInfo describes one quirk for people.
 type QuirkInfo struct {

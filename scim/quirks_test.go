@@ -167,7 +167,7 @@ func TestQuirks(t *testing.T) {
 
 // patchedMembers shows the change of the members that a PATCH of a group makes.
 func patchedMembers(tb testing.TB, list string, off ...string) (string, error) {
-	q := newQuirks(off)
+	q := newQuirks(off, false)
 	ops, err := operations(tb, list, q)
 	if err != nil {
 		return "", err
@@ -191,7 +191,7 @@ func patchedMembers(tb testing.TB, list string, off ...string) (string, error) {
 }
 
 func TestQuirks_Applied(t *testing.T) {
-	q := newQuirks([]string{quirkDottedKeys})
+	q := newQuirks([]string{quirkDottedKeys}, false)
 	ops, err := operations(t, `[{"op":"Replace","path":"active","value":"False"},{"op":"add","path":"favouriteColour","value":1},{"op":"Add","path":"title","value":"x"}]`, q)
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestQuirks_Applied(t *testing.T) {
 
 // What keeps to the standard needs no quirk.
 func TestQuirks_Standard(t *testing.T) {
-	q := newQuirks(nil)
+	q := newQuirks(nil, false)
 	if _, err := normalise(testUser(t), object(t, `{"schemas":["`+schema.UserURN+`","`+schema.EnterpriseURN+`"],"id":"1","userName":"a","active":true,"title":null,"name":{"givenName":"A"},
 		"emails":[{"value":"a","primary":true}],"groups":[],"`+schema.EnterpriseURN+`":{"manager":{"value":"m","displayName":"M"}}}`), q); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func object(tb testing.TB, text string) map[string]any {
 // normalised gives the document of a body, without its schemas and an empty usher extension, for comparison with what a test says.
 func normalised(tb testing.TB, rt *schema.ResourceType, body string, off ...string) (string, error) {
 	tb.Helper()
-	r, err := normalise(rt, object(tb, body), newQuirks(off))
+	r, err := normalise(rt, object(tb, body), newQuirks(off, false))
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +146,7 @@ func attributeNamed(attributes []*schema.Attribute, name string) *schema.Attribu
 
 func TestNormalise_Document(t *testing.T) {
 	rt := testUser(t)
-	r, err := normalise(rt, object(t, userBody), newQuirks(nil))
+	r, err := normalise(rt, object(t, userBody), newQuirks(nil, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func manyEmails(n int) string {
 func TestNormalise_Group(t *testing.T) {
 	rt := testGroup(t)
 	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"externalId":"e","displayName":"Sales","members":[{"value":"u1"}],"meta":{"resourceType":"Group"}}`
-	r, err := normalise(rt, object(t, body), newQuirks(nil))
+	r, err := normalise(rt, object(t, body), newQuirks(nil, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestCheckResource(t *testing.T) {
 		{"certificate without padding", `{"userName":"a","x509Certificates":[{"value":"QQ"}]}`, user, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r, err := normalise(test.rt, object(t, test.body), newQuirks(nil))
+			r, err := normalise(test.rt, object(t, test.body), newQuirks(nil, false))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -328,7 +328,7 @@ func drawResource(t *rapid.T, rt *schema.ResourceType) Resource {
 			in[attr.Name] = rapid.StringMatching(`[a-z]{1,5}`).Draw(t, attr.Name)
 		}
 	}
-	r, err := normalise(rt, in, newQuirks(nil))
+	r, err := normalise(rt, in, newQuirks(nil, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +395,7 @@ func TestEncode_RoundTrip(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				same, err := normalise(rt, in, newQuirks(nil))
+				same, err := normalise(rt, in, newQuirks(nil, false))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -14,7 +14,9 @@ type Connection struct {
 	Epoch   int64  // grows when sessions born from the connection must end
 	// QuirksOff names the vendor quirks that are switched off for the connection.
 	QuirksOff []string
-	Created   time.Time
+	// Strict switches all of them off, those too that come later.
+	Strict  bool
+	Created time.Time
 }
 
 // Connection modes. A paused connection keeps everything and accepts no writes.
@@ -44,7 +46,7 @@ type Connections interface {
 	ConnectionByName(ctx context.Context, company, name string) (Connection, error)
 	// ListConnections gives those of a company in creation order.
 	ListConnections(ctx context.Context, company string) ([]Connection, error)
-	// UpdateConnection sets Mode and QuirksOff of the connection that has c.ID in c.Company, and nothing else: ErrNotFound.
+	// UpdateConnection sets Mode, QuirksOff and Strict of the connection that has c.ID in c.Company, and nothing else: ErrNotFound.
 	UpdateConnection(ctx context.Context, c Connection, events []Event) error
 
 	// CreateToken stores a token.

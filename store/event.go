@@ -25,6 +25,7 @@ type Event struct {
 	Request string // id of the request that caused it
 	Target  string // id of the account, group, ... changed
 	Detail  json.RawMessage
+	Quirks  []string `json:",omitempty"` // departures from the standard that the request needed, sorted
 	Hash    [32]byte // chain over the company's events; set by the store
 }
 

@@ -11,6 +11,7 @@ type Store interface {
 	Pools
 	Rules
 	Schemas
+	Quirks
 	Sweeps
 	Events
 

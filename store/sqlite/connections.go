@@ -23,8 +23,8 @@ func (s *Store) CreateConnection(ctx context.Context, c store.Connection, events
 		} else if taken {
 			return &store.ConflictError{Field: "Connection.Name", Value: c.Name}
 		}
-		if _, err := t.exec("INSERT INTO connections (id, co, name, mode, epoch, quirks_off, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			c.ID, co, c.Name, optional(c.Mode), c.Epoch, quirks, c.Created); err != nil {
+		if _, err := t.exec("INSERT INTO connections (id, co, name, mode, epoch, quirks_off, created, strict) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			c.ID, co, c.Name, optional(c.Mode), c.Epoch, quirks, c.Created, c.Strict); err != nil {
 			return conflict(err, "Connection.ID", c.ID)
 		}
 		return t.log(co, events)
@@ -41,7 +41,7 @@ func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events
 		return err
 	}
 	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
-		n, err := t.exec("UPDATE connections SET mode = ?, quirks_off = ? WHERE co = ? AND id = ?", optional(c.Mode), quirks, co, c.ID)
+		n, err := t.exec("UPDATE connections SET mode = ?, quirks_off = ?, strict = ? WHERE co = ? AND id = ?", optional(c.Mode), quirks, c.Strict, co, c.ID)
 		if err := orNotFound(n > 0, err); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func first[T any](records []T, err error) (record T, _ error) {
 
 func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.Connection, error) {
 	var all []store.Connection
-	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created FROM connections WHERE "+where+" ORDER BY pk", args...)
+	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created, strict FROM connections WHERE "+where+" ORDER BY pk", args...)
 	defer r.close()
 	for r.next() {
 		quirks, err := decodeList[string](r.text(5))
@@ -120,7 +120,7 @@ func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.C
 			return nil, err
 		}
 		all = append(all, store.Connection{
-			ID: r.text(0), Company: s.companies.idOf(r.int(1)), Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6),
+			ID: r.text(0), Company: s.companies.idOf(r.int(1)), Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6), Strict: r.bool(7),
 		})
 	}
 	return all, r.err

@@ -54,10 +54,14 @@ func (t *tx) log(co int64, events []store.Event) error {
 		if e.Detail != nil {
 			detail = string(e.Detail)
 		}
-		if _, err := t.exec(`INSERT INTO events (co, seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		quirks, err := encodeList(e.Quirks)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`INSERT INTO events (co, seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash, quirks)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			co, e.Seq, e.Time, e.Kind, e.Action, optional(e.Actor.Kind), optional(e.Actor.ID), optional(e.Door), optional(e.Request),
-			optional(e.Target), detail, h.hash[:]); err != nil {
+			optional(e.Target), detail, h.hash[:], quirks); err != nil {
 			return err
 		}
 	}
@@ -69,7 +73,7 @@ func (t *tx) log(co int64, events []store.Event) error {
 func (s *Store) ListEvents(ctx context.Context, company string, after int64, limit int) ([]store.Event, error) {
 	var events []store.Event
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		r := c.query(`SELECT seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash
+		r := c.query(`SELECT seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash, quirks
 			FROM events WHERE co = ? AND seq > ? ORDER BY seq LIMIT ?`, co, after, max(limit, 0))
 		defer r.close()
 		for r.next() {
@@ -81,6 +85,11 @@ func (s *Store) ListEvents(ctx context.Context, company string, after int64, lim
 				e.Detail = json.RawMessage(d)
 			}
 			copy(e.Hash[:], r.blob(10))
+			quirks, err := decodeList[string](r.text(11))
+			if err != nil {
+				return err
+			}
+			e.Quirks = quirks
 			events = append(events, e)
 		}
 		return r.err

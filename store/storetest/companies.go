@@ -120,7 +120,7 @@ func testConnections(f *fixture) {
 
 func testConnectionUpdate(f *fixture) {
 	okta := store.Connection{
-		ID: store.NewID(), Company: f.company, Name: "okta", Mode: store.ModeLive, Epoch: 2, QuirksOff: []string{"one"}, Created: f.now(),
+		ID: store.NewID(), Company: f.company, Name: "okta", Mode: store.ModeLive, Epoch: 2, QuirksOff: []string{"one"}, Strict: true, Created: f.now(),
 	}
 	entra := store.Connection{ID: store.NewID(), Company: f.company, Name: "entra", Mode: store.ModeLive, Created: f.now()}
 	f.check(f.CreateConnection(f.ctx, okta, nil))
@@ -136,9 +136,9 @@ func testConnectionUpdate(f *fixture) {
 	} {
 		// What else the caller thinks of the connection is not stored.
 		f.check(f.UpdateConnection(f.ctx, store.Connection{
-			ID: okta.ID, Company: f.company, Name: "entra", Mode: step.mode, Epoch: 9, QuirksOff: step.quirks, Created: f.now(),
+			ID: okta.ID, Company: f.company, Name: "entra", Mode: step.mode, Epoch: 9, QuirksOff: step.quirks, Strict: step.quirks != nil, Created: f.now(),
 		}, []store.Event{f.event("connection.update", okta.ID)}))
-		okta.Mode, okta.QuirksOff = step.mode, step.quirks
+		okta.Mode, okta.QuirksOff, okta.Strict = step.mode, step.quirks, step.quirks != nil
 		got, err := f.Connection(f.ctx, okta.ID)
 		f.check(err)
 		f.same("by id", got, okta)

@@ -199,7 +199,7 @@ func (f *fixture) read(id string) store.Account {
 func (f *fixture) event(action, target string) store.Event {
 	return store.Event{
 		Time: f.now(), Kind: store.EventAccount, Action: action, Actor: store.Actor{Kind: "operator", ID: "test"},
-		Door: "cli", Request: store.NewID(), Target: target, Detail: json.RawMessage(`{"n":1}`),
+		Door: "cli", Request: store.NewID(), Target: target, Detail: json.RawMessage(`{"n":1}`), Quirks: []string{"one", "two"},
 	}
 }
 

@@ -44,6 +44,7 @@ type Map struct {
 	pools       facts[poolRow]
 	rules       facts[store.Rule]
 	schemas     facts[schemasRow]
+	quirks      *records[quirkRow]
 	names       *records[nameRow]
 	sweeps      *records[store.Sweep]
 	log         *records[logRow]
@@ -89,6 +90,7 @@ func NewMap(indexes []query.Index) *Map {
 		return []string{listed(r.Company)}
 	})
 	m.schemas = newFacts(step, func(s schemasRow) string { return s.company }, func(schemasRow) []string { return nil })
+	m.quirks = newRecords(step, func(q quirkRow) []string { return []string{listed(q.company)} })
 	m.names = newRecords(step, func(nameRow) []string { return nil })
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })

@@ -215,7 +215,7 @@ func (m *Map) UpdateConnection(ctx context.Context, c store.Connection, events [
 			return old, store.ErrNotFound
 		}
 		next := old.value
-		next.Mode, next.QuirksOff = c.Mode, slices.Clone(c.QuirksOff)
+		next.Mode, next.QuirksOff, next.Strict = c.Mode, slices.Clone(c.QuirksOff), c.Strict
 		return old.with(next, news), nil
 	})
 }

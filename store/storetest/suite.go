@@ -75,6 +75,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 
 		{"Rules", testRules},
 		{"Schemas", testSchemas},
+		{"Quirks", testQuirks},
 		{"Sweeps", testSweeps},
 		{"Sweep leases", testSweepLeases},
 		{"Events", testEvents},

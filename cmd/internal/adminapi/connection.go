@@ -24,9 +24,27 @@ func (h *Handler) listConnections(ctx context.Context, _ call, company store.Com
 	if err != nil {
 		return nil, fmt.Errorf("list connections: %w", err)
 	}
+	if h.storeQuirks != nil {
+		if err := h.storeQuirks(ctx); err != nil {
+			return nil, fmt.Errorf("store quirks: %w", err)
+		}
+	}
+	uses, err := h.store.ListQuirks(ctx, company.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list quirks: %w", err)
+	}
+	applied := map[string]map[string]QuirkUse{}
+	for _, u := range uses {
+		if applied[u.Connection] == nil {
+			applied[u.Connection] = map[string]QuirkUse{}
+		}
+		applied[u.Connection][u.Quirk] = QuirkUse{Count: u.Count, First: u.First, Last: u.Last}
+	}
 	shown := list[Connection]{Items: []Connection{}}
 	for _, c := range connections {
-		shown.Items = append(shown.Items, h.showConnection(c))
+		one := showConnection(c)
+		one.QuirksApplied = applied[c.ID]
+		shown.Items = append(shown.Items, one)
 	}
 	return shown, nil
 }
@@ -50,13 +68,16 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 	if in.Mode != "" {
 		is.Mode = in.Mode
 	}
+	if in.Strict != nil {
+		is.Strict = *in.Strict
+	}
 	is.QuirksOff = slices.DeleteFunc(append(slices.Clone(was.QuirksOff), in.QuirksOff...), func(name string) bool {
 		return slices.Contains(in.QuirksOn, name)
 	})
 	slices.Sort(is.QuirksOff)
 	is.QuirksOff = slices.Compact(is.QuirksOff)
-	if is.Mode == was.Mode && slices.Equal(is.QuirksOff, was.QuirksOff) {
-		return h.showConnection(was), nil
+	if is.Mode == was.Mode && is.Strict == was.Strict && slices.Equal(is.QuirksOff, was.QuirksOff) {
+		return showConnection(was), nil
 	}
 	if is.Mode == store.ModeLive && was.Mode != store.ModeLive {
 		if err := h.mayGoLive(ctx, company); err != nil {
@@ -66,9 +87,10 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 	type settings struct {
 		Mode      string   `json:"mode"`
 		QuirksOff []string `json:"quirks_off"`
+		Strict    bool     `json:"strict,omitempty"`
 	}
 	events, err := c.event(ActionUpdateConnection, is.ID, map[string]settings{
-		"from": {was.Mode, shownList(was.QuirksOff)}, "to": {is.Mode, shownList(is.QuirksOff)},
+		"from": {was.Mode, shownList(was.QuirksOff), was.Strict}, "to": {is.Mode, shownList(is.QuirksOff), is.Strict},
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +99,7 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 		return nil, fmt.Errorf("update connection %s: %w", is.ID, err)
 	}
 	h.changed()
-	return h.showConnection(is), nil
+	return showConnection(is), nil
 }
 
 // check refuses a change that no connection can take.
@@ -157,12 +179,8 @@ func (h *Handler) openConnection(ctx context.Context, c call, company store.Comp
 	return connection, nil
 }
 
-func (h *Handler) showConnection(c store.Connection) Connection {
-	shown := Connection{ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Created: c.Created}
-	if h.quirkCounts != nil {
-		shown.QuirksApplied = h.quirkCounts(c.ID)
-	}
-	return shown
+func showConnection(c store.Connection) Connection {
+	return Connection{ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Strict: c.Strict, Created: c.Created}
 }
 
 // shownList is a list as it is shown: an empty one is [].

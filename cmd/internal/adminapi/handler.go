@@ -28,6 +28,7 @@ const (
 type Store interface {
 	store.Connections
 	store.Schemas
+	ListQuirks(ctx context.Context, company string) ([]store.QuirkUse, error)
 	CompanyByName(ctx context.Context, name string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
@@ -50,8 +51,8 @@ type Config struct {
 	Registry  *schema.Registry // the schemas that all companies have
 	// Changed is called after tokens or connections have changed, before the change is answered.
 	Changed func()
-	// QuirkCounts gives how often each quirk was applied for a connection (id) since the server's start; nil where no server runs.
-	QuirkCounts func(connection string) map[string]int64
+	// StoreQuirks stores the quirks that a running server has counted and not stored yet; nil where no server runs.
+	StoreQuirks func(ctx context.Context) error
 	Logger      *slog.Logger
 	Clock       func() time.Time // nil: the system's
 }
@@ -62,7 +63,7 @@ type Handler struct {
 	directory   Directory
 	registry    *schema.Registry
 	changed     func()
-	quirkCounts func(connection string) map[string]int64
+	storeQuirks func(ctx context.Context) error
 	log         *slog.Logger
 	clock       func() time.Time
 	mux         *http.ServeMux
@@ -74,7 +75,7 @@ type Handler struct {
 // NewHandler makes a handler.
 func NewHandler(c Config) *Handler {
 	h := &Handler{
-		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, quirkCounts: c.QuirkCounts, log: c.Logger, clock: c.Clock,
+		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
 		mux: http.NewServeMux(),
 	}
 	if h.clock == nil {

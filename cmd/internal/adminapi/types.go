@@ -68,8 +68,9 @@ type Connection struct {
 	Mode      string    `json:"mode"`       // "live" or "paused"
 	QuirksOff []string  `json:"quirks_off"` // names, sorted
 	Created   time.Time `json:"created"`
-	// QuirksApplied says how often each quirk was applied since the server's start; nil where no server runs.
-	QuirksApplied map[string]int64 `json:"quirks_applied,omitempty"`
+	Strict    bool      `json:"strict"` // all quirks are off
+	// QuirksApplied says how often each quirk was applied, and when first and last.
+	QuirksApplied map[string]QuirkUse `json:"quirks_applied,omitempty"`
 }
 
 // ConnectionChange changes a connection; what is left out stays as it is.
@@ -77,6 +78,7 @@ type ConnectionChange struct {
 	Mode      string   `json:"mode,omitempty"`
 	QuirksOff []string `json:"quirks_off,omitempty"` // names of quirks to switch off
 	QuirksOn  []string `json:"quirks_on,omitempty"`  // and on again
+	Strict    *bool    `json:"strict,omitempty"`     // switch all off, those too that come later, or not
 }
 
 // NewRule asks for a license for the members of a group.
@@ -139,4 +141,11 @@ type Schema struct {
 	Attributes int             `json:"attributes"` // how many there are
 	Created    time.Time       `json:"created"`
 	Document   json.RawMessage `json:"document"` // as it was declared
+}
+
+// QuirkUse says how often a departure from the standard was tolerated, and when.
+type QuirkUse struct {
+	Count int64     `json:"count"`
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
 }

@@ -25,6 +25,8 @@ const (
 	maxHeader = 512 << 10 // bytes
 	// shutdownTimeout is how long requests that have begun may take to end after the server was told to stop.
 	shutdownTimeout = 15 * time.Second
+	// storeQuirksEvery is how often the counts of quirks are stored.
+	storeQuirksEvery = 10 * time.Second
 	// maintainEvery is how often the work that falls due by time is looked at.
 	maintainEvery = time.Minute
 )
@@ -38,6 +40,8 @@ type App struct {
 	url    string // public address without a slash at the end
 	routes http.Handler
 	admin  http.Handler
+
+	storeQuirks func(ctx context.Context) error
 }
 
 // New opens the listeners and the data folder. The configuration must be valid, as LoadConfig gives it. The caller calls Close, also after Run.
@@ -73,7 +77,8 @@ func (a *App) open(ctx context.Context, c Config) error {
 		return fmt.Errorf("scim: %w", err)
 	}
 	a.routes = routes(handler)
-	a.admin = a.folder.admin(handler.QuirkCounts)
+	a.storeQuirks = func(ctx context.Context) error { return handler.StoreQuirks(ctx, a.folder.store) }
+	a.admin = a.folder.admin(a.storeQuirks)
 	return nil
 }
 
@@ -106,6 +111,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.maintain(ctx) })
 	a.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", a.public.Addr().String()), slog.String("scim_base", a.SCIMBase()))
 	err := g.Wait()
+	a.keepQuirks(context.WithoutCancel(ctx))
 	a.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopped")
 	return err
 }
@@ -136,12 +142,15 @@ func (a *App) serve(ctx context.Context, g *errgroup.Group, l net.Listener, h ht
 
 // maintain does what falls due by time, and ends the server when the store has stopped after a failed write to the disk.
 func (a *App) maintain(ctx context.Context) error {
-	ticker := time.NewTicker(maintainEvery)
+	ticker, quirks := time.NewTicker(maintainEvery), time.NewTicker(storeQuirksEvery)
 	defer ticker.Stop()
+	defer quirks.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-quirks.C:
+			a.keepQuirks(ctx)
 		case <-a.folder.store.Failed():
 			return errors.New("the data folder could not be written to, so the server has stopped: look at the disk, then start it again")
 		case <-ticker.C:
@@ -149,6 +158,13 @@ func (a *App) maintain(ctx context.Context) error {
 				a.log.LogAttrs(ctx, slog.LevelError, "maintenance failed; it is tried again in a minute", slog.String("error", err.Error()))
 			}
 		}
+	}
+}
+
+// keepQuirks stores the counts of quirks. They are for people to look at: nothing depends on them.
+func (a *App) keepQuirks(ctx context.Context) {
+	if err := a.storeQuirks(ctx); err != nil && ctx.Err() == nil {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "the counts of quirks could not be stored; it is tried again", slog.String("error", err.Error()))
 	}
 }
 

@@ -104,7 +104,7 @@ func (a *authenticator) look(ctx context.Context, hash [32]byte, now time.Time) 
 	}
 	return knownToken{until: until, principal: scim.Principal{
 		Company: t.Company, Connection: t.Connection, MayAssign: slices.Contains(t.Scopes, adminapi.ScopeAssignLicenses),
-		Paused: c.Mode == store.ModePaused, QuirksOff: c.QuirksOff,
+		Paused: c.Mode == store.ModePaused, QuirksOff: c.QuirksOff, Strict: c.Strict,
 	}}, nil
 }
 

@@ -72,10 +72,10 @@ func keyIn(file string) ([]byte, error) {
 // Admin makes the admin API of a folder on which no server runs.
 func (f *Folder) Admin() http.Handler { return f.admin(nil) }
 
-// admin makes the admin API; quirkCounts is as in [adminapi.Config].
-func (f *Folder) admin(quirkCounts func(connection string) map[string]int64) http.Handler {
+// admin makes the admin API; storeQuirks is as in [adminapi.Config].
+func (f *Folder) admin(storeQuirks func(ctx context.Context) error) http.Handler {
 	return adminapi.NewHandler(adminapi.Config{
-		Store: f.store, Directory: f.directory, Registry: f.registry, Changed: f.auth.forget, QuirkCounts: quirkCounts, Logger: f.log,
+		Store: f.store, Directory: f.directory, Registry: f.registry, Changed: f.auth.forget, StoreQuirks: storeQuirks, Logger: f.log,
 	})
 }
 

@@ -24,20 +24,26 @@ func (cmd *connectionList) Run(env *environment) error {
 			return err
 		}
 		return printList(env.stdout, cmd.JSON, connections, "The company has no connections; its first token makes one.",
-			table.Row{"connection", "mode", "quirks off", "quirks applied", "since"},
+			table.Row{"connection", "mode", "quirks off", "quirks applied", "last", "since"},
 			func(c adminapi.Connection) table.Row {
-				return table.Row{c.Name, c.Mode, strings.Join(c.QuirksOff, "\n"), counts(c.QuirksApplied), day(c.Created, "")}
+				off := strings.Join(c.QuirksOff, "\n")
+				if c.Strict {
+					off = "all: strict"
+				}
+				applied, last := uses(c.QuirksApplied)
+				return table.Row{c.Name, c.Mode, off, applied, last, day(c.Created, "")}
 			})
 	})
 }
 
-// counts shows how often each quirk was applied, one a line.
-func counts(applied map[string]int64) string {
-	var lines []string
+// uses shows how often each quirk was applied, and when last, one a line.
+func uses(applied map[string]adminapi.QuirkUse) (counts, last string) {
+	var lines, days []string
 	for _, name := range slices.Sorted(maps.Keys(applied)) {
-		lines = append(lines, fmt.Sprintf("%s: %d", name, applied[name]))
+		lines = append(lines, fmt.Sprintf("%s: %d", name, applied[name].Count))
+		days = append(days, day(applied[name].Last, ""))
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "\n"), strings.Join(days, "\n")
 }
 
 type connectionSet struct {
@@ -45,15 +51,19 @@ type connectionSet struct {
 	Company    string   `help:"The company." required:"" placeholder:"NAME"`
 	Connection string   `help:"The connection." required:"" placeholder:"NAME"`
 	Mode       string   `help:"live, or paused: everything is kept and no writes are accepted." enum:"live,paused," default:"" placeholder:"live|paused"`
+	Strict     string   `help:"on: follow the standard to the letter, without any quirk; off: tolerate them again." enum:"on,off," default:"" placeholder:"on|off"`
 	QuirkOff   []string `help:"Be strict about this departure from the standard; may be given several times." placeholder:"NAME"`
 	QuirkOn    []string `help:"Tolerate it again; may be given several times." placeholder:"NAME"`
 }
 
 func (cmd *connectionSet) Run(env *environment) error {
 	return cmd.with(env, func(c *adminapi.Client) error {
-		after, err := c.ChangeConnection(env.ctx, cmd.Company, cmd.Connection, adminapi.ConnectionChange{
-			Mode: cmd.Mode, QuirksOff: cmd.QuirkOff, QuirksOn: cmd.QuirkOn,
-		})
+		change := adminapi.ConnectionChange{Mode: cmd.Mode, QuirksOff: cmd.QuirkOff, QuirksOn: cmd.QuirkOn}
+		if cmd.Strict != "" {
+			strict := cmd.Strict == "on"
+			change.Strict = &strict
+		}
+		after, err := c.ChangeConnection(env.ctx, cmd.Company, cmd.Connection, change)
 		if err != nil {
 			return err
 		}
@@ -61,7 +71,10 @@ func (cmd *connectionSet) Run(env *environment) error {
 			return printJSON(env.stdout, after)
 		}
 		off := "tolerates all quirks"
-		if len(after.QuirksOff) > 0 {
+		switch {
+		case after.Strict:
+			off = "tolerates no quirks"
+		case len(after.QuirksOff) > 0:
 			off = "tolerates all quirks but " + strings.Join(after.QuirksOff, ", ")
 		}
 		fmt.Fprintf(env.stdout, "The connection %s is %s and %s.\n", after.Name, after.Mode, off)
