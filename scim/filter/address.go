@@ -47,7 +47,10 @@ func (t *translator) addressed(form schema.Address, op comparison, text string) 
 	rest, within := strings.CutPrefix(text, prefix)
 	switch op {
 	case eq, ne:
-		if !within { // relative to the base, RFC 7643 section 2.3.7
+		if !within { // without the version, RFC 7643 section 2.4
+			rest, within = strings.CutPrefix(text, strings.TrimSuffix(t.parser.Base, "/v2")+form.Endpoint+"/")
+		}
+		if !within { // relative to the base, section 2.3.7
 			rest, within = strings.CutPrefix("/"+strings.TrimLeft(strings.TrimPrefix(text, ".."), "/"), form.Endpoint+"/")
 		}
 		return when(within, id(query.Equal, rest))

@@ -17,9 +17,10 @@ const (
 
 // commands is the whole command line.
 type commands struct {
-	Demo    demoCommand  `cmd:"" help:"Run a complete server with a company, and play a short sync of two identity providers against it."`
-	Serve   serveCommand `cmd:"" help:"Run the server."`
-	Company struct {
+	Demo     demoCommand  `cmd:"" help:"Run a complete server with a company, and play a short sync of two identity providers against it."`
+	Serve    serveCommand `cmd:"" help:"Run the server."`
+	Selftest selftest     `cmd:"" help:"Check a SCIM server by every requirement of the standards."`
+	Company  struct {
 		Create companyCreate `cmd:"" help:"Add a company."`
 		List   companyList   `cmd:"" help:"List the companies."`
 	} `cmd:"" help:"Companies."`
