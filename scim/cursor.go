@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"usher/store/query"
@@ -73,7 +74,7 @@ func (s sealer) seal(c cursor, about []byte) string {
 func (s sealer) open(text string, about []byte, now time.Time) (cursor, error) {
 	refused := badRequest(invalidCursor, "The cursor is not one that this server gave for this query; begin again with an empty one.")
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
 		return cursor{}, refused
 	}
 	plain, err := s.aead.Open(nil, nil, sealed, about)

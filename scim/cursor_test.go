@@ -62,6 +62,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(uint8(1), uint16(17), byte('_'), about, "e30")
 	f.Add(uint8(1), uint16(1000), byte('='), "other", "eyJlIjo5OTk5OTk5OTk5fQ")
 	f.Add(uint8(0), uint16(5), byte(0), "", "%00")
+	f.Add(uint8(0), uint16(106), byte('\n'), about, "00")
 	f.Fuzz(func(t *testing.T, pick uint8, at uint16, b byte, asked, forged string) {
 		c := cursors[int(pick)%len(cursors)]
 		text := s.seal(c, []byte(about))

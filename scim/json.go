@@ -246,13 +246,17 @@ func equalFolded(names []string) (a, b string, found bool) {
 		}
 		return "", "", false
 	}
-	seen := make(map[string]string, len(names))
+	type key struct { // the length tells the Kelvin sign from a k
+		folded string
+		length int
+	}
+	seen := make(map[key]string, len(names))
 	for _, b := range names {
-		folded := strings.ToLower(b)
-		if a, found := seen[folded]; found {
+		k := key{strings.ToLower(b), len(b)}
+		if a, found := seen[k]; found {
 			return a, b, true
 		}
-		seen[folded] = b
+		seen[k] = b
 	}
 	return "", "", false
 }
@@ -286,7 +290,7 @@ func member(object map[string]any, name string) (value any, ok bool) {
 		return value, true
 	}
 	for key, value := range object {
-		if strings.EqualFold(key, name) {
+		if len(key) == len(name) && strings.EqualFold(key, name) {
 			return value, true
 		}
 	}

@@ -81,10 +81,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"a":{"b":[1,2,{"c":null}]}}`))
 	f.Add([]byte(`{"a":1,"A":2}`))
 	f.Add([]byte(`[[[[`))
+	f.Add([]byte(`{"displayName":"g","members":[{"value":"a","display":"A"},{"Value":5,"x":{"y":[1]}},"b",null]}`))
 	f.Add([]byte("{\"\xff\":1}"))
 	rts := testTypes(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		in, err := decodeObject(body, testDepth)
+		if _, groupErr := decodeGroup(body, testDepth); err == nil && groupErr != nil {
+			t.Fatalf("as a group it is refused: %v", groupErr)
+		}
 		if err != nil {
 			wantError(t, err, 400, invalidSyntax, "")
 			return
@@ -131,6 +135,24 @@ func TestDecodeGroup(t *testing.T) {
 		}
 		if text != test.want {
 			t.Errorf("%s: %s, want %s", test.body, text, test.want)
+		}
+	}
+}
+
+// Few names and many are compared in the same way, and letters that only fold to those of the standard are others.
+func TestEqualFolded(t *testing.T) {
+	for pair, want := range map[[2]string]bool{
+		{"key", "KEY"}: true, {"key", "\u212aey"}: false, {"schemas", "\u017fchemas"}: false, {"a", "b"}: false,
+	} {
+		few := pair[:]
+		many := append(strings.Split("0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", " "), few...)
+		for _, names := range [][]string{few, many} {
+			if _, _, found := equalFolded(names); found != want {
+				t.Errorf("%q among %d: %t, want %t", pair, len(names), found, want)
+			}
+		}
+		if _, found := member(map[string]any{pair[1]: 1}, pair[0]); found != want {
+			t.Errorf("%q is found by %q: %t, want %t", pair[1], pair[0], found, want)
 		}
 	}
 }
