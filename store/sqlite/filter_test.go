@@ -70,6 +70,60 @@ func TestRowsRead(t *testing.T) {
 	}
 }
 
+// TestMemberRowsRead looks members up in a group of all: however many there are, it is about one row.
+func TestMemberRowsRead(t *testing.T) {
+	n := scale(3000, 100_000)
+	s := open(t, t.TempDir(), indexes())
+	co := company(t, s, "acme", 10)
+	all := fill(t, s, co, n)
+	ids := make([]string, n)
+	for i, a := range all {
+		ids[i] = a.ID
+	}
+	for _, g := range []store.Group{{ID: "everybody", Name: "e"}, {ID: "few", Name: "f"}} {
+		g.Company, g.Doc = co, []byte("{}")
+		if g.ID == "few" {
+			ids = ids[:3]
+		}
+		if _, err := s.CreateGroup(t.Context(), g, ids, nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(path, value string) query.Leaf {
+		return query.Leaf{Path: path, Op: query.Equal, Type: query.String, Value: value}
+	}
+	last := is(store.ColumnMembers, all[n-1].ID)
+	for name, test := range map[string]struct {
+		filter query.Node
+		total  int
+	}{
+		"a member":                   {last, 1},
+		"a member of a group":        {query.And{is(store.ColumnID, "everybody"), last}, 1},
+		"no member of a group":       {query.And{is(store.ColumnID, "few"), last}, 0},
+		"all but those of a group":   {query.And{is(store.ColumnID, "everybody"), query.Not{Node: last}}, 0},
+		"a member by name and value": {query.And{last, query.Not{Node: is(store.ColumnID, "few")}}, 1},
+	} {
+		page, err := s.ListGroups(t.Context(), co, store.Query{Filter: test.filter, Limit: 10, Total: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Total != test.total || page.RowsRead > 5 {
+			t.Errorf("%s: %d groups, %d rows read of %d members; want %d groups", name, page.Total, page.RowsRead, n, test.total)
+		}
+	}
+	for name, filter := range map[string]query.Node{
+		"a group": query.And{is(store.ColumnID, all[0].ID), is(store.ColumnGroups, "everybody")},
+	} {
+		page, err := s.ListAccounts(t.Context(), co, store.Query{Filter: filter, Limit: 10, Total: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Total != 1 || page.RowsRead > 5 {
+			t.Errorf("%s: %d accounts, %d rows read", name, page.Total, page.RowsRead)
+		}
+	}
+}
+
 func canonical(typ query.Type, literal string) string {
 	v, err := query.Canonical(typ, false, literal)
 	if err != nil {
