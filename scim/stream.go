@@ -6,7 +6,7 @@ import (
 )
 
 // flushAt is how many bytes of an answer are gathered before they are sent. An answer that is shorter is sent with its length.
-const flushAt = 64 << 10
+const flushAt = 256 << 10
 
 // errAborted says that an answer broke off when a part of it was sent already.
 var errAborted = errors.New("the answer broke off")

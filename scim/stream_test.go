@@ -13,11 +13,14 @@ import (
 	"usher/store"
 )
 
-// breaking is a store whose members cannot be read beyond the first thousand.
-type breaking struct{ scim.Store }
+// breaking is a store whose members can be read so many times.
+type breaking struct {
+	scim.Store
+	reads *int
+}
 
 func (s breaking) Members(ctx context.Context, company, group, after string, limit int) ([]store.Member, error) {
-	if after != "" {
+	if *s.reads--; *s.reads < 0 {
 		return nil, errors.New("the disk is gone")
 	}
 	return s.Store.Members(ctx, company, group, after, limit)
@@ -72,7 +75,8 @@ func TestStream(t *testing.T) {
 	}
 
 	// What breaks off must not look like the whole.
-	d.handler.Store = breaking{d.handler.Store}
+	reads := 2
+	d.handler.Store = breaking{d.handler.Store, &reads}
 	r, err := http.NewRequest("GET", d.server.URL+"/scim/v2"+path, nil)
 	if err != nil {
 		t.Fatal(err)
