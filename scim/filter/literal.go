@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"usher/scim/schema"
-	"usher/store"
 	"usher/store/query"
 )
 
@@ -19,9 +18,6 @@ func checkOperator(a operand, op comparison) error {
 	default:
 		ok = true
 	}
-	if a.path == store.ColumnVersion && op != eq && op != ne {
-		ok = false // an ETag: versions say which one, not which came first
-	}
 	if !ok {
 		return errorf("%s is %s and cannot be compared by %s", a.QualifiedName(), describe(a.Attribute), op)
 	}
@@ -33,9 +29,6 @@ func (t *translator) canonical(a operand, it item) (string, error) {
 	text, ok := t.literal(a.Attribute, it)
 	if !ok {
 		return "", errorf("%s is %s and cannot be compared with %s", a.QualifiedName(), describe(a.Attribute), it.describe())
-	}
-	if a.path == store.ColumnVersion {
-		text = strings.TrimSuffix(strings.TrimPrefix(text, `W/"`), `"`)
 	}
 	value, err := query.Canonical(a.QueryType(), a.folded(), text)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"usher/scim/schema"
+	"usher/store"
 	"usher/store/query"
 )
 
@@ -273,6 +274,8 @@ func (t *translator) compare(a operand, op comparison, it item) (query.Node, err
 	switch {
 	case a.Constant != "":
 		return constant(a, op, it)
+	case a.path == store.ColumnVersion:
+		return t.compareVersion(a, op, it)
 	case a.Addresses != nil && (a.path == "" && a.Parent.Elements == "" || t.element != nil && !t.whole):
 		return t.compareAddress(a, op, it)
 	case a.path == "" && a.Parent != nil && a.Parent.Elements != "":
