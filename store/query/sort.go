@@ -25,13 +25,14 @@ type SortKey struct {
 func (s Sort) Key(r Record) SortKey {
 	var room [256]byte
 	if isColumn(s.Path) {
-		for _, v := range r.Column(s.Path) {
-			if s.Fold && s.Type == String {
-				v = string(appendFold(room[:0], []byte(v)))
-			}
-			return SortKey{Value: v}
+		values := r.Column(s.Path)
+		switch {
+		case len(values) == 0:
+			return SortKey{None: true}
+		case s.Fold && s.Type == String:
+			return SortKey{Value: string(appendFold(room[:0], []byte(values[0])))}
 		}
-		return SortKey{None: true}
+		return SortKey{Value: values[0]}
 	}
 	doc := r.Document()
 	value := preferred(doc[skipSpace(doc, 0):], strings.Split(s.Path, "/"), maxDepth)
