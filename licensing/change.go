@@ -145,5 +145,7 @@ type Result struct {
 	Rule    store.Rule    // of AddRule
 	Company store.Company // of CreateCompany
 	Created bool          // whether CreateAccount, CreateGroup made something new to its door
-	Changed bool          // false: everything was as asked for already, and nothing was written
+	// Returned says that CreateAccount found an account that was there before and came back: it was replaced, not made.
+	Returned bool
+	Changed  bool // false: everything was as asked for already, and nothing was written
 }

@@ -193,7 +193,7 @@ func (d *Directory) takeUp(ctx context.Context, c Change, do CreateAccount, conf
 		}
 		return do.Return(before)
 	}})
-	r.Created = err == nil
+	r.Created, r.Returned = err == nil, err == nil
 	return r, err
 }
 

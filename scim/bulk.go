@@ -43,6 +43,7 @@ type bulkOperation struct {
 	version  string
 	response []byte // of one that failed
 	id       string // of what it created
+	returned bool   // what it created was there before and came back
 }
 
 func (o *bulkOperation) failed() bool { return o.status >= 300 }
@@ -101,7 +102,7 @@ func (x *exchange) parseBulk(body []byte) (*bulkRequest, error) {
 			}
 			continue
 		}
-		d := decoder{in: in, maxDepth: x.Limits.JSONDepth}
+		d := decoder{in: in, maxDepth: x.Limits.JSONDepth, room: valuesForAny}
 		if envelope[name], err = d.value(); err != nil {
 			return nil, malformed(err)
 		}

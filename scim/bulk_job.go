@@ -20,8 +20,9 @@ type bulkJob struct {
 	state   map[*bulkOperation]bulkState
 	errors  int
 
-	running []*bulkOperation // those that wait for what they refer to, the innermost last
-	partial []partialCreation
+	running   []*bulkOperation // those that wait for what they refer to, the innermost last
+	partial   []partialCreation
+	completed []partialCreation // that have all their references by now
 }
 
 type bulkState uint8
@@ -178,6 +179,7 @@ func (j *bulkJob) complete(o *bulkOperation) {
 			object, _ := j.resolve(data).(map[string]any)
 			j.try(&done, p.o.path+"/"+p.o.id, object)
 			if p.o.version = done.version; !done.failed() {
+				j.completed = append(j.completed, p)
 				return true
 			}
 			err = unresolved(p.o.bulkID, "is in a circle that cannot be resolved")
@@ -187,16 +189,24 @@ func (j *bulkJob) complete(o *bulkOperation) {
 	})
 }
 
-// undo takes the creations of a circle back that cannot be completed: none of them was done.
+// undo takes the creations of a circle back that cannot be completed, and with them those of the circles that it touches: none of them
+// was done. Whoever was there before the request and came back by it stays, without the references.
 func (j *bulkJob) undo(p partialCreation, cause error) {
 	for _, o := range p.circle {
 		if o.id == "" {
 			continue
 		}
-		gone := bulkOperation{method: http.MethodDelete}
-		j.try(&gone, o.path+"/"+o.id, nil)
+		if !o.returned {
+			gone := bulkOperation{method: http.MethodDelete}
+			j.try(&gone, o.path+"/"+o.id, nil)
+		}
 		o.id, o.location, o.version = "", "", ""
 		j.fail(o, cause)
+		for _, q := range j.completed {
+			if q.o.id != "" && slices.Contains(q.circle, o) {
+				j.undo(q, unresolved(o.bulkID, "is that of an operation that failed"))
+			}
+		}
 	}
 }
 
@@ -229,6 +239,7 @@ func (j *bulkJob) try(o *bulkOperation, path string, data map[string]any) {
 	}
 	j.x.quirks.merge(inner.quirks)
 	o.status, o.version, o.location = w.status, w.header.Get("ETag"), w.header.Get("Location")
+	o.returned = inner.returned
 	if o.location == "" && o.method != http.MethodPost {
 		o.location = j.x.BaseURL + "/" + strings.Join(segments(path), "/")
 	}

@@ -124,6 +124,27 @@ func TestBulk_references(t *testing.T) {
 	_, statuses = d.bulk("", post("p", "taken", manager("q")), post("q", "pia", manager("p")))
 	d.same("broken circle, the other way", statuses, "[409 409]")
 	d.same("pia again", d.find("/Users", `userName eq "pia"`).get("totalResults"), 0)
+
+	// Circles that share a resource: where one cannot be completed the others go with it.
+	_, statuses = d.bulk("",
+		`{"method":"POST","path":"/Groups","bulkId":"z","data":{"displayName":"A","members":[{"value":"bulkId:a1"},{"value":"bulkId:b1"}]}}`,
+		post("a1", "alfa", manager("z")),
+		`{"method":"POST","path":"/Groups","bulkId":"b1","data":{"displayName":"C","members":[{"value":"bulkId:z"}]}}`)
+	d.same("circles", statuses, "[409 409 409]")
+	d.same("alfa", d.find("/Users", `userName eq "alfa"`).get("totalResults"), 0)
+}
+
+// TestBulk_comeback: a bulk request that cannot be completed takes back what it made, never somebody who was there before it.
+func TestBulk_comeback(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	d.want(201, "POST", "/Groups", `{"displayName":"taken"}`)
+	ada := d.user("ada", `"externalId":"e1"`)
+	d.patch(ada.id(), `{"op":"replace","path":"active","value":false}`)
+	_, statuses := d.bulk("",
+		`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"taken","members":[{"value":"bulkId:u"}]}}`,
+		post("u", "ada", `,"externalId":"e1","`+enterprise+`":{"manager":{"value":"bulkId:g"}}`))
+	d.same("statuses", statuses, "[409 409]")
+	d.want(200, "GET", "/Users/"+ada.id(), "")
 }
 
 func TestBulk_failOnErrors(t *testing.T) {

@@ -24,6 +24,9 @@ const (
 // CursorKeySize is the length in bytes of the key by which cursors are sealed.
 const CursorKeySize = 32
 
+// maxCursorKey is how many bytes a value may have for a cursor to hold it.
+const maxCursorKey = 4096
+
 // cursor is where the next page of a list begins (RFC 9865). The server keeps nothing of it: the client gets it sealed, bound to who
 // asked and for what. It is encrypted because the place in a sorted list is some person's name.
 type cursor struct {

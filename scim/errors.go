@@ -72,7 +72,7 @@ func wireError(err error, about string) *Error {
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Detail: fmt.Sprintf("There is no %s.", about), Cause: err}
 	case errors.Is(err, store.ErrTooMany):
-		return badRequest(tooMany, "The filter matches or has to look at too many resources; narrow it down, for example by userName, externalId or emails.value.")
+		return badRequest(tooMany, "The filter matches or has to look at too many resources; narrow it down, for example by userName, externalId or emails.value, or ask for a smaller page.")
 	case errors.Is(err, store.ErrVersion):
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "The resource is being changed by others at the moment; try again.", Cause: err, RetryAfter: 1}
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled):

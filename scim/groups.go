@@ -271,7 +271,10 @@ func (x *exchange) findGroups(ctx context.Context, q store.Query, project *proje
 	f := found{total: page.Total, resources: make([]listed, len(page.Groups))}
 	for i := range page.Groups {
 		g := &page.Groups[i]
-		f.resources[i] = listed{g.ID, g, around, func(s *stream) error { return x.renderGroup(s, g, project) }}
+		f.resources[i] = listed{id: g.ID, size: around, render: func(s *stream) error { return x.renderGroup(s, g, project) }}
+		if q.Sort != nil {
+			f.resources[i].key = page.Keys[i]
+		}
 	}
 	return f, nil
 }

@@ -134,7 +134,8 @@ type exchange struct {
 	searching  bool           // the parameters came in a body
 	data       map[string]any // the body of an operation of a bulk request, which is decoded already
 
-	bulkSize, bulkErrors int // operations of a bulk request, and those that failed
+	bulkSize, bulkErrors int  // operations of a bulk request, and those that failed
+	returned             bool // a creation found an account that came back
 
 	route string // the pattern of the path, for the log
 	about string // the resource asked for, for people
@@ -414,8 +415,12 @@ func (x *exchange) log(took time.Duration, e *Error) {
 	}
 	if e != nil {
 		attrs = append(attrs, slog.String("scimType", e.ScimType))
-		if e.Cause != nil {
+		var refusal *licensing.Refusal
+		switch {
+		case e.Status >= http.StatusInternalServerError && e.Cause != nil:
 			attrs = append(attrs, slog.Any("cause", e.Cause))
+		case errors.As(e.Cause, &refusal): // other causes of a 4xx quote what the request said
+			attrs = append(attrs, slog.String("reason", string(refusal.Reason)))
 		}
 		switch e.Status {
 		case http.StatusServiceUnavailable:

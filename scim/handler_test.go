@@ -3,6 +3,8 @@ package scim_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -370,5 +372,22 @@ func TestHandler_requestIDs(t *testing.T) {
 	first, second := d.want(200, "GET", "/Users", "").header.Get("Request-Id"), d.want(200, "GET", "/Users", "").header.Get("Request-Id")
 	if first == second || len(first) < 30 {
 		t.Errorf("request ids %q and %q", first, second)
+	}
+}
+
+// TestHandler_logNamesNobody: what a refused request said is for its sender, not for the log.
+func TestHandler_logNamesNobody(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	var log bytes.Buffer
+	d.handler.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	ada := d.user("secret@corp.example", "")
+	d.want(409, "POST", "/Users", `{"userName":"secret@corp.example"}`)
+	d.want(400, "POST", "/Users", `{"userName":"x","name":{"secret":tru}}`)
+	d.want(400, "GET", "/Users?filter="+url.QueryEscape(`userName eq "secret`), "")
+	for _, path := range []string{`emails[value eq \"secret\"`, `emails[value eq \"secret\" and primary eq \"secret\"]`} {
+		d.want(400, "PATCH", "/Users/"+ada.id(), `{"Operations":[{"op":"replace","path":"`+path+`","value":"x"}]}`)
+	}
+	if strings.Contains(log.String(), "secret") || strings.Count(log.String(), "\n") != 6 {
+		t.Errorf("%s", log.String())
 	}
 }

@@ -104,6 +104,8 @@ func TestHTTP_preconditions(t *testing.T) {
 			"If-Match: STRONG":                   true,
 			"If-Match: W/\"77.0\"":               false,
 			"If-Match: W/\"77\"":                 false,
+			"If-Match: W/\"0.0\"":                false,
+			"If-Match: W/\"0\"":                  false,
 			"If-Match: nonsense":                 false,
 			"If-Match: PADDED":                   false,
 			"If-None-Match: W/\"77.0\"":          true,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -17,12 +18,34 @@ import (
 // of attributes are compared without case, and which of the two was meant is not ours to guess.
 // The error is an *Error with the scimType invalidSyntax.
 func decodeObject(body []byte, maxDepth int) (map[string]any, error) {
-	return (&decoder{in: jsontext.NewDecoder(bytes.NewBuffer(body)), maxDepth: maxDepth}).whole()
+	return newDecoder(body, maxDepth).whole()
 }
 
 // decodeGroup is decodeObject for a Group, of whose members only the values are kept, as memberRef: there may be very many.
 func decodeGroup(body []byte, maxDepth int) (map[string]any, error) {
-	return (&decoder{in: jsontext.NewDecoder(bytes.NewBuffer(body)), maxDepth: maxDepth, members: true}).whole()
+	d := newDecoder(body, maxDepth)
+	d.members = true
+	return d.whole()
+}
+
+// A value in memory is larger than its text: an object by some hundred bytes, which is nothing beside what usual bodies say in it.
+// bytesForValue and valuesForObject bound what a body of nothing but values may take to a small multiple of its length.
+const (
+	bytesForValue   = 6
+	valuesForObject = 3
+	valuesForAny    = 4096 // a short body may have so many whatever its length
+)
+
+func newDecoder(body []byte, maxDepth int) *decoder {
+	return &decoder{in: jsontext.NewDecoder(bytes.NewBuffer(body)), maxDepth: maxDepth, room: valuesForAny + len(body)/bytesForValue}
+}
+
+// take counts values; it fails when the body has more than its length allows.
+func (d *decoder) take(values int) error {
+	if d.room -= values; d.room < 0 && !d.trusted {
+		return &Error{Status: http.StatusRequestEntityTooLarge, Detail: "The body has too many values for its length: most of them say nothing."}
+	}
+	return nil
 }
 
 // whole reads the one object that there is.
@@ -90,11 +113,15 @@ type decoder struct {
 	members  bool // keep the values of members only
 	maxDepth int
 	depth    int
+	room     int      // values that may still come
 	names    []string // of the objects being read; the innermost object's are last
 }
 
 func (d *decoder) value() (any, error) {
 	token, err := d.in.ReadToken()
+	if err == nil {
+		err = d.take(1)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +162,9 @@ func (d *decoder) array() (any, error) {
 }
 
 func (d *decoder) object() (any, error) {
+	if err := d.take(valuesForObject); err != nil {
+		return nil, err
+	}
 	few := 8
 	if d.depth == 1 {
 		few = 24 // attributes of a resource
@@ -200,7 +230,6 @@ func (d *decoder) member() (item any, err error) {
 	if _, err := d.in.ReadToken(); err != nil {
 		return nil, err
 	}
-	item = map[string]any{}
 	first := len(d.names)
 	for d.in.PeekKind() != jsontext.KindEndObject {
 		token, err := d.in.ReadToken()
@@ -229,6 +258,12 @@ func (d *decoder) member() (item any, err error) {
 		return nil, badRequest(invalidSyntax, "The body has an object with the members %s and %s; names are compared without case.", quoted(a), quoted(b))
 	}
 	d.names = d.names[:first]
+	if item == nil {
+		item = map[string]any{}
+		if err := d.take(valuesForObject); err != nil {
+			return nil, err
+		}
+	}
 	_, err = d.in.ReadToken()
 	return item, err
 }

@@ -54,6 +54,26 @@ func TestDecodeObject_Refused(t *testing.T) {
 	}
 }
 
+// TestDecode_tooManyValues: a body that is all braces would take many times its length in memory.
+func TestDecode_tooManyValues(t *testing.T) {
+	for _, value := range []string{`{}`, `[]`, `1`} {
+		list := strings.Repeat(value+`,`, 100_000) + value
+		_, err := decodeObject([]byte(`{"members":[`+list+`]}`), testDepth)
+		wantError(t, err, 413, "", "too many values")
+		_, err = decodeGroup([]byte(`{"members":[`+list+`]}`), testDepth)
+		wantError(t, err, 413, "", "too many values")
+	}
+	members := strings.Repeat(`{"value":"01a21c53-4783-7057-946a-8a0dccd8f177"},`, 100_000) + `{"value":"01a21c53-4783-7057-946a-8a0dccd8f177"}`
+	for _, body := range []string{
+		`{"members":[` + members + `]}`,
+		`{"Operations":[` + strings.Repeat(`{"op":"add","path":"title","value":"x"},`, 999) + `{"op":"add","path":"title","value":"x"}]}`,
+	} {
+		if _, err := decodeObject([]byte(body), testDepth); err != nil {
+			t.Errorf("%.60s: %v", body, err)
+		}
+	}
+}
+
 func TestDecodeObject_AtTheLimit(t *testing.T) {
 	body := strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64)
 	if _, err := decodeObject([]byte(body), testDepth); err != nil {

@@ -82,17 +82,21 @@ func (x *exchange) findLicenses(_ context.Context, q store.Query, project *proje
 		if !judge.Match(raw) {
 			continue
 		}
-		f.resources = append(f.resources, listed{string(product.License), raw, len(raw), func(s *stream) error {
+		r := listed{id: string(product.License), size: len(raw), render: func(s *stream) error {
 			seen, err := project.apply(raw)
 			s.b = append(s.b, seen...)
 			return err
-		}})
+		}}
+		if q.Sort != nil {
+			r.key = q.Sort.Key(raw)
+		}
+		f.resources = append(f.resources, r)
 	}
 	if q.Total {
 		f.total = len(f.resources)
 	}
 	if q.Sort != nil {
-		slices.SortStableFunc(f.resources, func(a, b listed) int { return q.Sort.Compare(q.Sort.Key(a.record), q.Sort.Key(b.record)) })
+		slices.SortStableFunc(f.resources, func(a, b listed) int { return q.Sort.Compare(a.key, b.key) })
 	}
 	first := 0
 	if q.After != "" {

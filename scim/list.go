@@ -26,8 +26,8 @@ type found struct {
 // listed is one resource on a page.
 type listed struct {
 	id     string
-	record query.Record
-	size   int // about how many bytes it is on the wire
+	key    query.SortKey // in a sorted list
+	size   int           // about how many bytes it is on the wire
 	render func(*stream) error
 }
 
@@ -213,7 +213,35 @@ func (l *listRequest) sort(by, direction string) error {
 	if !known {
 		return badRequest(invalidValue, "sortBy: there is no attribute %s.", quoted(by))
 	}
+	l.arrange(by, descending)
 	return nil
+}
+
+// arrange puts the collections into the order of an attribute that all resources of a type have the same value of. It comes before the
+// filters are read and a cursor is opened.
+func (l *listRequest) arrange(by string, descending bool) {
+	if slices.ContainsFunc(l.sorts, func(s *query.Sort) bool { return s != nil }) {
+		return
+	}
+	type arranged struct {
+		of      collection
+		project *projection
+		value   string
+	}
+	all := make([]arranged, len(l.of))
+	for i, c := range l.of {
+		t, _ := c.rt.Resolve(by)
+		all[i] = arranged{c, l.projects[i], t.Leaf().Constant}
+	}
+	slices.SortStableFunc(all, func(a, b arranged) int {
+		if descending {
+			a, b = b, a
+		}
+		return strings.Compare(a.value, b.value)
+	})
+	for i, a := range all {
+		l.of[i], l.projects[i] = a.of, a.project
+	}
 }
 
 // sortOf gives the order by an attribute of the type; nil when all of its resources have the same value. A type that has no such
@@ -346,12 +374,12 @@ func (l *listRequest) cursorPage(ctx context.Context, merged bool) (page, error)
 	for _, at := range order[:min(l.limit, len(order))] {
 		r := all[at.of][at.n]
 		p.resources = append(p.resources, r)
-		places[at.of] = position{ID: r.id}
-		if s := l.sorts[at.of]; s != nil {
-			places[at.of] = positionOf(r.id, s.Key(r.record))
-		}
+		places[at.of] = positionOf(r.id, r.key)
 	}
 	if len(order) > l.limit {
+		if slices.ContainsFunc(places, func(p position) bool { return len(p.Key) > maxCursorKey }) {
+			return page{}, badRequest(tooMany, "The walk cannot go on in this order: a value of the attribute in sortBy is longer than %d bytes.", maxCursorKey)
+		}
 		p.next = l.x.cursors.seal(cursor{
 			Expires: l.x.Clock().Add(l.x.Limits.CursorTimeout).Unix(), Count: l.limit, Total: p.total, Places: places,
 		}, l.binding())
@@ -364,26 +392,14 @@ type place struct{ of, n int }
 
 // merge puts the resources of several collections into one order: sorted, or one collection after the other.
 func (l *listRequest) merge(all [][]listed) []place {
-	type keyed struct {
-		place
-		key query.SortKey
-	}
-	var merged []keyed
+	var order []place
 	for of, list := range all {
-		for n, r := range list {
-			k := keyed{place: place{of, n}}
-			if s := l.sorts[of]; s != nil && len(all) > 1 {
-				k.key = s.Key(r.record)
-			}
-			merged = append(merged, k)
+		for n := range list {
+			order = append(order, place{of, n})
 		}
 	}
 	if s := l.sorts[0]; s != nil && len(all) > 1 {
-		slices.SortStableFunc(merged, func(a, b keyed) int { return s.Compare(a.key, b.key) })
-	}
-	order := make([]place, len(merged))
-	for i, k := range merged {
-		order[i] = k.place
+		slices.SortStableFunc(order, func(a, b place) int { return s.Compare(all[a.of][a.n].key, all[b.of][b.n].key) })
 	}
 	return order
 }

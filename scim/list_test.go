@@ -268,6 +268,56 @@ func TestList_cursor(t *testing.T) {
 }
 
 // TestList_cursorPastChanges deletes the person whom a cursor names.
+// TestList_cursorEveryOrder: by cursors and by index a sorted list is the same, whatever it is sorted by.
+func TestList_cursorEveryOrder(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	motley(d)
+	users := d.want(200, "GET", "/Users?attributes=id", "").names("id")
+	for i := range users {
+		d.want(201, "POST", "/Groups", fmt.Sprintf(`{"displayName":"in %d","externalId":"%d","members":[{"value":%q},{"value":%q}]}`,
+			9-i, i%2, users[i], users[(i+2)%len(users)]))
+	}
+	for endpoint, attributes := range map[string]string{
+		"/Users":  "id userName title active emails name.familyName meta.created meta.lastModified meta.version groups groups.value",
+		"/Groups": "id displayName externalId meta.version members members.value",
+		"/":       "id userName displayName title meta.resourceType meta.lastModified groups members.value",
+	} {
+		for attribute := range strings.FieldsSeq(attributes) {
+			for _, order := range []string{"ascending", "descending"} {
+				query := endpoint + "?attributes=id&sortBy=" + attribute + "&sortOrder=" + order
+				want := d.want(200, "GET", query+"&count=100", "").names("id")
+				if got, _ := d.walk(query+"&count=3", "id"); !slices.Equal(got, want) {
+					t.Errorf("%s: %d resources by cursor, %d by index", query, len(got), len(want))
+				}
+			}
+		}
+	}
+	for order, want := range map[string]string{"ascending": "Group License User", "descending": "User License Group"} {
+		a := d.want(200, "GET", "/?count=100&sortBy=meta.resourceType&sortOrder="+order, "")
+		var types []string
+		for i := range a.get("Resources").([]any) {
+			types = append(types, a.get("Resources", i, "meta", "resourceType").(string))
+		}
+		if got := strings.Join(slices.Compact(types), " "); got != want {
+			t.Errorf("%s: %s, want %s", order, got, want)
+		}
+	}
+}
+
+// TestList_cursorOfLongValue: the place of a person with a very long value fits into no cursor.
+func TestList_cursorOfLongValue(t *testing.T) {
+	d := open(t, scim.Limits{}, nil)
+	for _, name := range []string{"ada", "bob"} {
+		d.user(name, `"title":"`+strings.Repeat("x", 5000)+`"`)
+	}
+	if a := d.want(400, "GET", "/Users?sortBy=title&count=1&cursor=", ""); a.get("scimType") != "tooMany" {
+		t.Errorf("%s", a.raw)
+	}
+	if all, _ := d.walk("/Users?sortBy=userName&count=1", "userName"); len(all) != 2 {
+		t.Errorf("by userName: %v", all)
+	}
+}
+
 func TestList_cursorPastChanges(t *testing.T) {
 	d := open(t, scim.Limits{}, nil)
 	for _, query := range []string{"/Users?count=2", "/Users?count=2&sortBy=userName"} {

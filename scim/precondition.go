@@ -68,7 +68,7 @@ func versionOf(tag string, dotted bool) (int64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(version, 10, 64)
-	return n, err == nil
+	return n, err == nil && n > 0 // 0 would mean any version to a write
 }
 
 // isNumber says whether a text is a number as ETags have it.

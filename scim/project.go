@@ -67,7 +67,7 @@ func newProjection(rt *schema.ResourceType, names []string, exclude bool) *proje
 		path := wirePath(t.Extension, t.Attribute.Name)
 		if t.Sub == nil {
 			p.whole[path] = true
-		} else {
+		} else if !containsFold(p.part[path], t.Sub.Name) {
 			p.part[path] = append(p.part[path], t.Sub.Name)
 		}
 	}

@@ -245,11 +245,15 @@ type hollowed struct {
 	written bool
 }
 
-// watch notes that an operation leaves hollow values of an attribute. written says that it does more than clear.
+// watch notes that an operation leaves hollow values of an attribute; of several operations the first counts. written says that it does
+// more than clear.
 func (p *patcher) watch(t schema.Target, next any, written bool) {
+	t.Sub = nil
+	if slices.ContainsFunc(p.hollowed, func(h hollowed) bool { return h.target == t }) {
+		return
+	}
 	list, _ := next.([]any)
 	if slices.ContainsFunc(list, isHollow) {
-		t.Sub = nil
 		p.hollowed = append(p.hollowed, hollowed{t, written})
 	}
 }

@@ -45,6 +45,7 @@ func (x *exchange) createUser() error {
 	if err != nil {
 		return err
 	}
+	x.returned = result.Returned
 	x.w.Header().Set("Location", x.BaseURL+"/Users/"+result.Account.ID)
 	return x.replyUser(http.StatusCreated, result.Account, project)
 }
@@ -209,10 +210,13 @@ func (x *exchange) findUsers(ctx context.Context, q store.Query, project *projec
 	f := found{total: page.Total, resources: make([]listed, len(page.Accounts))}
 	for i := range page.Accounts {
 		a := &page.Accounts[i]
-		f.resources[i] = listed{a.ID, a, len(a.Doc) + around, func(s *stream) (err error) {
+		f.resources[i] = listed{id: a.ID, size: len(a.Doc) + around, render: func(s *stream) (err error) {
 			s.b, err = appendProjected(s.b, project, func(b []byte) []byte { return x.appendUser(b, a, groups[a.ID]) })
 			return err
 		}}
+		if q.Sort != nil {
+			f.resources[i].key = page.Keys[i]
+		}
 	}
 	return f, nil
 }

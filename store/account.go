@@ -163,8 +163,9 @@ type Query struct {
 // AccountPage is one page of accounts.
 type AccountPage struct {
 	Accounts []Account
-	Total    int // of all matches; -1 unless asked for
-	RowsRead int // index entries and documents that the engine looked at
+	Keys     []query.SortKey // of each account, where the query has a Sort
+	Total    int             // of all matches; -1 unless asked for
+	RowsRead int             // index entries and documents that the engine looked at
 }
 
 // Accounts keeps the accounts of all companies. No method crosses from one company to another.

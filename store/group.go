@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"usher/store/query"
 )
 
 // Group is a group of accounts, and of other groups. Its members are records of their own, never part of Doc.
@@ -81,7 +83,8 @@ type GroupChanged struct {
 // GroupPage is one page of groups.
 type GroupPage struct {
 	Groups   []Group
-	Total    int // -1 unless asked for
+	Keys     []query.SortKey // of each group, where the query has a Sort
+	Total    int             // -1 unless asked for
 	RowsRead int
 }
 

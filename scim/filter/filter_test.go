@@ -360,7 +360,7 @@ func TestParser_Filter_errors(t *testing.T) {
 		{r.User, `emails.bogus eq "x"`, `User has no attribute "emails.bogus"`},
 		{r.User, `urn:example:Other:x eq "x"`, `User has no attribute "urn:example:Other:x"`},
 		{r.Group, `userName eq "x"`, `Group has no attribute "userName"`},
-		{r.User, strings.Repeat("a", 200) + ` pr`, `no attribute has the name "` + strings.Repeat("a", 60) + `…"`},
+		{r.User, strings.Repeat("a", 300) + ` pr`, `no attribute has the name "` + strings.Repeat("a", 60) + `…"`},
 		{r.User, enterprise + ` pr`, enterprise + ` is a schema, not an attribute`},
 		{r.User, `password eq "secret"`, `password cannot be used in a filter`},
 		{r.User, `password pr`, `password cannot be used in a filter`},

@@ -65,8 +65,8 @@ func newGuard(q Quirks, maxDepth, depth int) *guard {
 }
 
 // maxName is the length in bytes up to which the parser is given a name. It takes microseconds for each character, and no
-// attribute has a longer one.
-const maxName = 128
+// attribute that can be declared has a longer one.
+const maxName = 256
 
 // expectation is what the next word must be if the text is a filter. It only serves to tell literals without quotes from names.
 type expectation uint8

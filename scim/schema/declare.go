@@ -49,7 +49,8 @@ type attributeDeclaration struct {
 }
 
 var (
-	urnForm  = regexp.MustCompile(`^(?i)urn:[a-z0-9][a-z0-9-]{0,31}:[a-z0-9()+,\-.:=@;$_!*'%/]*[a-z0-9]$`)
+	// URNs may have more characters, but no filter and no path could name an attribute of such a schema (RFC 7644 section 3.10).
+	urnForm  = regexp.MustCompile(`^(?i)urn:[a-z0-9][a-z0-9-]{0,31}:[a-z0-9\-.:_$]*[a-z0-9]$`)
 	nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9$_-]*$`)
 )
 
@@ -73,7 +74,7 @@ func Parse(text []byte) (*Schema, error) {
 	case in.ID == "":
 		return nil, fmt.Errorf("the schema needs an id: its URN, such as urn:example:acme:2.0:User")
 	case len(in.ID) > maxDeclaredURN || !urnForm.MatchString(in.ID):
-		return nil, fmt.Errorf("the id %q is not a URN of at most %d bytes, such as urn:example:acme:2.0:User", in.ID, maxDeclaredURN)
+		return nil, fmt.Errorf("the id %q is not a URN of at most %d letters, digits and - . : _ $, such as urn:example:acme:2.0:User", in.ID, maxDeclaredURN)
 	case len(in.ID) >= len(reservedNameSpace) && equalName(in.ID[:len(reservedNameSpace)], reservedNameSpace):
 		return nil, fmt.Errorf("the id %q is in the name space of the standard, %s; take one of your own", in.ID, reservedNameSpace)
 	case in.Name == "":

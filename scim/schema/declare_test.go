@@ -41,6 +41,8 @@ tags string true false readWrite request false urn:example:acme:2.0:User/tags 0
 		`{}`:            "needs an id",
 		`{"id":"acme"}`: "is not a URN",
 		`{"id":"urn:example:` + strings.Repeat("x", 100) + `"}`:                          "is not a URN",
+		`{"id":"urn:example:a/b:User","name":"n"}`:                                       "is not a URN",
+		`{"id":"urn:example:a+b:User","name":"n"}`:                                       "is not a URN",
 		`{"id":"urn:ietf:params:SCIM:schemas:acme","name":"n"}`:                          "name space of the standard",
 		`{"id":"urn:example:a"}`:                                                         "needs a name",
 		`{"id":"urn:example:a","name":"n"}`:                                              "has no attributes",

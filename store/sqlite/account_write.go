@@ -348,6 +348,9 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 		if _, err := t.exec("DELETE FROM users WHERE pk = ?", st.pk); err != nil {
 			return err
 		}
+		if err := t.bury(co, accountKind{}, d.Before.ID, st.pk); err != nil {
+			return err
+		}
 		if _, err := t.exec("UPDATE companies SET n_users = n_users - 1 WHERE co = ?", co); err != nil {
 			return err
 		}

@@ -87,12 +87,12 @@ func (s *Store) selectAccounts(c *conn, company, text string, args ...any) ([]st
 // ListAccounts implements [store.Accounts].
 func (s *Store) ListAccounts(ctx context.Context, company string, q store.Query) (store.AccountPage, error) {
 	var page store.AccountPage
-	l, err := s.list(ctx, accountKind{}, company, q, func(r *rows) error {
+	l, err := s.list(ctx, accountKind{}, company, q, func(r *rows) (int, error) {
 		a, err := scanAccount(r, company)
 		page.Accounts = append(page.Accounts, a)
-		return err
+		return len(a.Doc), err
 	})
-	page.Total, page.RowsRead = l.total, l.read
+	page.Total, page.RowsRead, page.Keys = l.total, l.read, l.keys
 	if err != nil {
 		page.Accounts = nil
 	}

@@ -264,6 +264,9 @@ func (s *Store) DeleteGroup(ctx context.Context, company, id string, ifVersion i
 				return err
 			}
 		}
+		if err := t.bury(co, groupKind{}, id, pk); err != nil {
+			return err
+		}
 		if _, err := t.exec("UPDATE companies SET n_groups = n_groups - 1 WHERE co = ?", co); err != nil {
 			return err
 		}

@@ -38,11 +38,12 @@ func (s *Store) Group(ctx context.Context, company, id string) (g store.Group, e
 // ListGroups implements [store.Groups].
 func (s *Store) ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error) {
 	var page store.GroupPage
-	l, err := s.list(ctx, groupKind{}, company, q, func(r *rows) error {
-		page.Groups = append(page.Groups, scanGroup(r, company))
-		return nil
+	l, err := s.list(ctx, groupKind{}, company, q, func(r *rows) (int, error) {
+		g := scanGroup(r, company)
+		page.Groups = append(page.Groups, g)
+		return len(g.Doc), nil
 	})
-	page.Total, page.RowsRead = l.total, l.read
+	page.Total, page.RowsRead, page.Keys = l.total, l.read, l.keys
 	if err != nil {
 		page.Groups = nil
 	}
@@ -53,20 +54,15 @@ func (s *Store) ListGroups(ctx context.Context, company string, q store.Query) (
 func (s *Store) Members(ctx context.Context, company, group, after string, limit int) ([]store.Member, error) {
 	var members []store.Member
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		from, err := s.placeAfter(c, accountKind{}, co, after)
+		from, err := placeAfter(c, accountKind{}, co, after)
 		if err != nil {
 			return err
 		}
-		r := c.query(`SELECT t.id, t.display, t.pk FROM members m CROSS JOIN users t ON t.pk = m.u
+		r := c.query(`SELECT t.id, t.display FROM members m CROSS JOIN users t ON t.pk = m.u
 			WHERE m.g = (SELECT pk FROM groups WHERE co = ? AND id = ?) AND m.u > ? ORDER BY m.u LIMIT ?`, co, group, from, max(limit, 0))
 		defer r.close()
-		var last int64
 		for r.next() {
 			members = append(members, store.Member{ID: r.text(0), Display: r.text(1)})
-			last = r.int(2)
-		}
-		if n := len(members); n > 0 && n == limit {
-			s.places.put(placeKey{co: co, table: "users", id: members[n-1].ID}, last)
 		}
 		s.rowsRead.Add(int64(len(members)))
 		return r.err

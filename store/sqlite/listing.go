@@ -16,7 +16,7 @@ type listing struct {
 	k    kind
 	co   int64
 	q    store.Query
-	emit func(*rows) error // takes a full row onto the page
+	emit func(*rows) (size int, err error) // takes a full row onto the page and says how many bytes its document has
 
 	mark struct { // see marks.before
 		pk            int64
@@ -27,14 +27,16 @@ type listing struct {
 	skip  int   // and so many matches behind it
 	shown int   // records on the page
 	last  int64 // pk of the last of them
-	id    string
+	size  int   // bytes of their documents
+	keyed bool  // whether show adds to keys
+	keys  []query.SortKey
 	total int // -1 unless asked for
 	read  int
 	err   error // of what the judge looked up by itself
 }
 
 // list gives a page of a list to emit, row by row.
-func (s *Store) list(ctx context.Context, k kind, company string, q store.Query, emit func(*rows) error) (*listing, error) {
+func (s *Store) list(ctx context.Context, k kind, company string, q store.Query, emit func(*rows) (int, error)) (*listing, error) {
 	l := &listing{s: s, ctx: ctx, k: k, co: s.companies.numberOf(company), q: q, emit: emit, total: -1}
 	if q.Total {
 		l.total = 0
@@ -83,7 +85,12 @@ func (l *listing) only(src source) error {
 	if l.q.Limit <= 0 {
 		return nil
 	}
-	return l.emit(r)
+	if l.q.Sort != nil {
+		if err := l.addKey(r); err != nil {
+			return err
+		}
+	}
+	return l.take(r)
 }
 
 func (l *listing) run() error {
@@ -128,9 +135,6 @@ func (l *listing) run() error {
 		key.offset = max(l.q.Offset, 0) + l.shown
 		l.s.places.put(key, l.last)
 	}
-	if l.shown == l.q.Limit { // there may be a next page, and the record may be deleted until it is asked for
-		l.s.places.put(placeKey{co: l.co, table: l.k.table(), id: l.id}, l.last)
-	}
 	return nil
 }
 
@@ -138,7 +142,7 @@ func (l *listing) run() error {
 func (l *listing) begin(key placeKey) (err error) {
 	l.skip = max(l.q.Offset, 0)
 	if l.q.After != "" {
-		l.from, err = l.s.placeAfter(l.c, l.k, l.co, l.q.After)
+		l.from, err = placeAfter(l.c, l.k, l.co, l.q.After)
 		return err
 	}
 	if l.skip > 0 && l.q.Limit > 0 && l.q.Sort == nil {
@@ -150,18 +154,34 @@ func (l *listing) begin(key placeKey) (err error) {
 	return nil
 }
 
-// placeAfter gives the pk of the record with the id, or of the last before it if it has been deleted; 0 for an empty id.
-func (s *Store) placeAfter(c *conn, k kind, co int64, id string) (pk int64, err error) {
+// placeAfter gives the pk of the record with the id, also of one that has been deleted; 0 for an empty id.
+func placeAfter(c *conn, k kind, co int64, id string) (pk int64, err error) {
 	if id == "" {
 		return 0, nil
 	}
-	if pk, ok := s.places.get(placeKey{co: co, table: k.table(), id: id}); ok {
-		return pk, nil
+	for _, text := range []string{
+		"SELECT pk FROM " + k.table() + " WHERE co = ?1 AND id = ?2",
+		"SELECT pk FROM gone WHERE co = ?1 AND kind = '" + k.table() + "' AND id = ?2",
+		// Long forgotten. Ids nearly follow the order of creation: those of creations at the same time may be the other way round.
+		"SELECT pk FROM " + k.table() + " WHERE co = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1",
+	} {
+		if pk, err = c.integer(text, co, id); err != nil || pk != 0 {
+			return pk, err
+		}
 	}
-	if pk, err = c.integer("SELECT pk FROM "+k.table()+" WHERE co = ? AND id = ?", co, id); err != nil || pk != 0 {
-		return pk, err
+	return 0, nil
+}
+
+// keepGone is how many places of deleted records are kept.
+const keepGone = 100_000
+
+// bury remembers the place of a record that is being deleted.
+func (t *tx) bury(co int64, k kind, id string, pk int64) error {
+	if _, err := t.exec("INSERT OR REPLACE INTO gone (co, kind, id, pk) VALUES (?, ?, ?, ?)", co, k.table(), id, pk); err != nil {
+		return err
 	}
-	return c.integer("SELECT pk FROM "+k.table()+" WHERE co = ? AND id < ? ORDER BY id DESC LIMIT 1", co, id) // ids follow the order of creation
+	_, err := t.exec("DELETE FROM gone WHERE n <= (SELECT max(n) FROM gone) - ?", keepGone)
+	return err
 }
 
 // sources gives what an access reads; false if an index cannot do it.
@@ -308,8 +328,35 @@ func (l *listing) countAll(src source, all bool) error {
 
 // show puts a full row onto the page.
 func (l *listing) show(r *rows, pk int64) error {
-	l.shown, l.last, l.id = l.shown+1, pk, r.text(1)
-	return l.emit(r)
+	l.shown, l.last = l.shown+1, pk
+	if l.keyed {
+		if err := l.addKey(r); err != nil {
+			return err
+		}
+	}
+	return l.take(r)
+}
+
+// addKey notes the place in the order of the sort of a full row that goes onto the page.
+func (l *listing) addKey(r *rows) error {
+	rec, err := l.k.record(l, r)
+	if err != nil {
+		return err
+	}
+	l.keys = append(l.keys, l.q.Sort.Key(rec))
+	return l.err
+}
+
+// maxPage is how many bytes of documents a page may have: it is in memory as a whole.
+const maxPage = 64 << 20
+
+// take puts a full row onto the page.
+func (l *listing) take(r *rows) error {
+	size, err := l.emit(r)
+	if l.size += size; err == nil && l.size > maxPage {
+		err = store.ErrTooMany
+	}
+	return err
 }
 
 // judge reads the records of an ordered source and asks the judge about each.

@@ -41,7 +41,7 @@ func TestMarks_deletedMeanwhile(t *testing.T) {
 			all = append(all[:3:3], all[4:]...)
 		}}
 		q := store.Query{Offset: offset(round, 1100), Limit: 1, Total: true}
-		if _, err := s.list(t.Context(), deleting, co.ID, q, func(*rows) error { return nil }); err != nil {
+		if _, err := s.list(t.Context(), deleting, co.ID, q, func(*rows) (int, error) { return 0, nil }); err != nil {
 			t.Fatal(err)
 		}
 		for _, base := range []int{520, 640, 1240, 1340} {

@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"usher/store"
@@ -94,6 +96,71 @@ func walk(t *testing.T, filter query.Node, byAfter bool) {
 		if n > 1 {
 			t.Errorf("account %s was seen %d times", id, n)
 		}
+	}
+}
+
+// TestPaging_Deleted: a walk goes on behind the record that its last page ended with when that has been deleted, also where ids are not
+// in the order of creation, as those of creations at the same time may be.
+func TestPaging_Deleted(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, indexes())
+	co := company(t, s, "acme", 1)
+	ids := []string{store.NewID(), store.NewID(), store.NewID(), store.NewID()}
+	ids[1], ids[2] = ids[2], ids[1]
+	for i, id := range ids {
+		a := account(co, i)
+		a.ID = id
+		if _, err := s.WriteAccount(t.Context(), store.AccountWrite{After: a}); err != nil {
+			t.Fatal(err)
+		}
+		g := store.Group{ID: id, Company: co, Name: id, Display: id, Created: start, Modified: start, Doc: []byte(`{}`)}
+		if _, err := s.CreateGroup(t.Context(), g, nil, nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := s.Account(t.Context(), co, ids[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteAccount(t.Context(), store.AccountDelete{Before: a}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteGroup(t.Context(), co, ids[1], 0, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, indexes())
+	users, err := s.ListAccounts(t.Context(), co, store.Query{After: ids[1], Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := s.ListGroups(t.Context(), co, store.Query{After: ids[1], Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if users.Accounts[0].ID != ids[2] || groups.Groups[0].ID != ids[2] {
+		t.Errorf("behind the second: %s and %s, want %s", users.Accounts[0].ID, groups.Groups[0].ID, ids[2])
+	}
+}
+
+// TestPaging_Large: a page is in memory as a whole, so it has a bound in bytes.
+func TestPaging_Large(t *testing.T) {
+	s := open(t, t.TempDir(), indexes())
+	co := company(t, s, "acme", 1)
+	for i := range 70 {
+		a := account(co, i)
+		a.Doc = []byte(`{"x":"` + strings.Repeat("x", 1<<20) + `"}`)
+		if _, err := s.WriteAccount(t.Context(), store.AccountWrite{After: a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.ListAccounts(t.Context(), co, store.Query{Limit: 100}); !errors.Is(err, store.ErrTooMany) {
+		t.Errorf("70 MiB: %v", err)
+	}
+	if page, err := s.ListAccounts(t.Context(), co, store.Query{Limit: 60}); err != nil || len(page.Accounts) != 60 {
+		t.Errorf("60 MiB: %d accounts, %v", len(page.Accounts), err)
 	}
 }
 

@@ -13,13 +13,12 @@ import (
 const maxPlaces = 4096
 
 // placeKey names a place between two records of a list: behind the first offset records that match a filter, as they were served
-// to whoever walks through it, or behind the record with an id, which may have been deleted since.
+// to whoever walks through it.
 type placeKey struct {
 	co     int64
 	table  string
 	filter [sha256.Size]byte
 	offset int
-	id     string
 }
 
 // places remembers where the pages ended that were served last. A client which walks through a list by offsets goes on from

@@ -70,6 +70,7 @@ func (l *listing) sorted(plan query.Plan, sources []source) error {
 		return err
 	}
 	for _, place := range picked[min(l.skip, len(picked)):] {
+		l.keys = append(l.keys, place.key)
 		var shown error
 		_, err := l.c.one(func(full *rows) { shown = l.show(full, place.pk) }, "SELECT "+l.k.columns()+" FROM "+l.k.table()+" t WHERE t.pk = ?", place.pk)
 		if err == nil {
@@ -187,7 +188,7 @@ func (l *listing) inOrder(by ordering, rest query.Node) error {
 		args = append(args, l.q.Limit, l.skip)
 		l.skip = 0
 	}
-	m.counts = false
+	m.counts, l.keyed = false, true
 	r := l.c.query(text, args...)
 	defer r.close()
 	for r.next() {

@@ -1,10 +1,6 @@
 package sqlite
 
-import (
-	"slices"
-
-	"usher/store"
-)
+import "usher/store"
 
 // changeSubgroups carries out a change of the groups in a group and says how many came and went. That a group would be in itself is
 // found out here, by the only writer.
@@ -21,6 +17,7 @@ func (t *tx) changeSubgroups(co, pk int64, g store.Group, c memberChange) (added
 		return 0, 0, r.err
 	}
 	wanted := map[int64]bool{}
+	var above map[int64]bool // the groups that this one is in; looked up when one is to come
 	for _, id := range c.addGroups {
 		child, err := t.integer("SELECT pk FROM groups WHERE co = ? AND id = ?", co, id)
 		if err != nil {
@@ -32,12 +29,12 @@ func (t *tx) changeSubgroups(co, pk int64, g store.Group, c memberChange) (added
 		if wanted[child] = true; has[child] {
 			continue
 		}
-		circle, err := t.exists(`WITH RECURSIVE below (pk) AS (SELECT ?1 UNION SELECT s.child FROM below CROSS JOIN subgroups s ON s.g = below.pk)
-			SELECT 1 FROM below WHERE pk = ?2 LIMIT 1`, child, pk)
-		if err != nil {
-			return 0, 0, err
+		if above == nil {
+			if above, err = t.supergroups(pk); err != nil {
+				return 0, 0, err
+			}
 		}
-		if circle {
+		if above[child] {
 			return 0, 0, &store.CycleError{Group: g.ID, Member: id}
 		}
 		if _, err := t.exec("INSERT INTO subgroups (g, child) VALUES (?, ?)", pk, child); err != nil {
@@ -46,6 +43,10 @@ func (t *tx) changeSubgroups(co, pk int64, g store.Group, c memberChange) (added
 		has[child] = true
 		added++
 	}
+	leaving := make(map[string]bool, len(c.removeGroups))
+	for _, id := range c.removeGroups {
+		leaving[id] = true
+	}
 	for child := range has {
 		leaves := c.exactly && !wanted[child]
 		if !c.exactly && !wanted[child] && len(c.removeGroups) > 0 {
@@ -53,7 +54,7 @@ func (t *tx) changeSubgroups(co, pk int64, g store.Group, c memberChange) (added
 			if _, err := t.one(func(r *rows) { id = r.text(0) }, "SELECT id FROM groups WHERE pk = ?", child); err != nil {
 				return 0, 0, err
 			}
-			leaves = slices.Contains(c.removeGroups, id)
+			leaves = leaving[id]
 		}
 		if !leaves {
 			continue
@@ -68,4 +69,15 @@ func (t *tx) changeSubgroups(co, pk int64, g store.Group, c memberChange) (added
 		return 0, 0, store.ErrTooMany
 	}
 	return added, removed, nil
+}
+
+// supergroups gives the pks of a group and of all groups that it is in, directly or through others.
+func (t *tx) supergroups(pk int64) (map[int64]bool, error) {
+	above := map[int64]bool{}
+	r := t.query(`WITH RECURSIVE above (pk) AS (SELECT ? UNION SELECT s.g FROM above CROSS JOIN subgroups s ON s.child = above.pk)
+		SELECT pk FROM above`, pk)
+	for r.next() {
+		above[r.int(0)] = true
+	}
+	return above, r.err
 }

@@ -25,6 +25,9 @@ func (m *Map) ListAccounts(ctx context.Context, company string, q store.Query) (
 	}
 	result := store.AccountPage{Total: total, RowsRead: rows}
 	for _, r := range found {
+		if q.Sort != nil {
+			result.Keys = append(result.Keys, q.Sort.Key(r))
+		}
 		result.Accounts = append(result.Accounts, m.present(r.(accountRecord).row))
 	}
 	return result, nil
@@ -46,6 +49,9 @@ func (m *Map) ListGroups(ctx context.Context, company string, q store.Query) (st
 	}
 	result := store.GroupPage{Total: total, RowsRead: rows}
 	for _, r := range found {
+		if q.Sort != nil {
+			result.Keys = append(result.Keys, q.Sort.Key(r))
+		}
 		result.Groups = append(result.Groups, m.presentGroup(r.(groupRecord).row))
 	}
 	return result, nil
