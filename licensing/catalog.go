@@ -92,6 +92,17 @@ func (l License) Name() string { return product(l).Name }
 // Paid says whether the license takes a seat.
 func (l License) Paid() bool { return l != NoLicense && product(l).Paid }
 
+// paid gives the licenses that take seats.
+func paid() []License {
+	var all []License
+	for _, p := range catalog {
+		if p.Paid {
+			all = append(all, p.License)
+		}
+	}
+	return all
+}
+
 // ParseLicense reads a license from its id, its name or another accepted spelling, without regard to case.
 func ParseLicense(s string) (License, bool) {
 	for _, p := range catalog {

@@ -1,6 +1,8 @@
 package licensing
 
 import (
+	"time"
+
 	"usher/store"
 	"usher/store/query"
 )
@@ -127,6 +129,23 @@ type CreateCompany struct {
 	Admin   *store.LocalAdmin // ID, Company and Created are set; Password is already hashed
 }
 
+// SetCompany changes settings of the company: those that are not nil. A change of tier or payment converts nobody's license and evicts
+// nobody; where it ends single sign-on, it ends the sessions of all in the same write. The policies hold for what comes after.
+type SetCompany struct {
+	Display     *string
+	Tier        *string
+	SeatPolicy  *string
+	GuestPolicy *string
+	HoldFor     *time.Duration // how long the seats of deactivated people are held; up to 366 days
+	Payment     *Payment
+}
+
+// Payment says how a company pays.
+type Payment struct {
+	State string    // one of the Payment constants
+	At    time.Time // expiring: when the card expires; past-due: when single sign-on ends, zero for never
+}
+
 func (CreateAccount) operation() {}
 func (UpdateAccount) operation() {}
 func (DeleteAccount) operation() {}
@@ -137,13 +156,14 @@ func (AddRule) operation()       {}
 func (RemoveRule) operation()    {}
 func (SetSeats) operation()      {}
 func (CreateCompany) operation() {}
+func (SetCompany) operation()    {}
 
 // Result is what a Change came to.
 type Result struct {
 	Account store.Account // of the account operations, as stored
 	Group   store.Group   // of the group operations, as stored
 	Rule    store.Rule    // of AddRule
-	Company store.Company // of CreateCompany
+	Company store.Company // of CreateCompany and SetCompany
 	Created bool          // whether CreateAccount, CreateGroup made something new to its door
 	// Returned says that CreateAccount found an account that was there before and came back: it was replaced, not made.
 	Returned bool

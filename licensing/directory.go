@@ -22,6 +22,7 @@ type Store interface {
 	Company(ctx context.Context, id string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
+	UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (store.Company, error)
 	DomainOwner(ctx context.Context, domain string) (string, error)
 }
 
@@ -110,6 +111,8 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.setSeats(ctx, c, do)
 	case CreateCompany:
 		return d.createCompany(ctx, c, do)
+	case SetCompany:
+		return d.setCompany(ctx, c, do)
 	}
 	return Result{}, fmt.Errorf("licensing: unknown operation %T", c.Do)
 }
@@ -130,6 +133,9 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 	s, err := d.situation(ctx, c)
 	if err != nil {
 		return Result{}, err
+	}
+	if unpaid(s.company) {
+		return Result{}, refuse(BillingSuspended, "Nobody can be added while a payment of the company is overdue.")
 	}
 	if err := d.checkDomain(ctx, s.company, do.Draft.Email); err != nil {
 		return Result{}, err

@@ -15,6 +15,8 @@
 //     of a deactivated person, kept while nobody waits) or blocked (guest, not approved, inactive). Nobody is left with less than
 //     Video Pro, and nobody's creation fails for lack of a seat unless the company's policy is strict.
 //   - A seat that comes free goes to the queue in the same Apply: higher priority first, then the earlier request.
+//   - While a payment of the company is overdue nobody is added and no seat is given; people keep what they have and can be let go, and
+//     single sign-on goes on for the time of grace. A change of the company's tier changes nobody's license: sign-in asks for both.
 //   - A rule on a group is for the accounts that are members of that very group. Those of a group in it get nothing by it, as in
 //     Entra's group-based licensing: who pushes a tree of groups would not expect the whole tree to take seats.
 //   - What concerns more than one account (a group, a rule) is one atomic write of the fact and a sweep over the accounts, which

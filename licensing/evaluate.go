@@ -15,8 +15,11 @@ const (
 	GuestMember MemberType = "guest"
 )
 
-// Roles of people. People begin with the lowest.
-const RoleStandard = "standard"
+// Roles. People begin with the lowest; the first local admin of a company has the highest.
+const (
+	RoleStandard   = "standard"
+	RoleSuperAdmin = "super-admin"
+)
 
 // Tiers of companies.
 const (
@@ -115,6 +118,8 @@ func ssoReason(c store.Company, a store.Account, v Verdict) Reason {
 		return UserDeactivated
 	case a.MemberType == string(GuestMember):
 		return GuestCannotUseSSO
+	case c.Payment == PaymentSuspended && a.Role != RoleSuperAdmin:
+		return BillingSuspended
 	case c.Tier != TierVideoProPlus:
 		return CompanyTierHasNoSSO
 	case v.Entitlements.SSO:

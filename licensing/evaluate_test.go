@@ -49,7 +49,10 @@ func TestEvaluate_signOn(t *testing.T) {
 		"Video Pro+ while waiting for a RingEX": {TierVideoProPlus, person(RingEX, plus, store.StateActive), "", store.StateWaiting, VideoProPlus},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Evaluate(store.Company{Tier: tt.tier}, tt.account)
+			v := Evaluate(store.Company{Tier: tt.tier, Payment: PaymentExpiring}, tt.account)
+			if r := Evaluate(store.Company{Tier: tt.tier, Payment: PaymentSuspended}, tt.account).SSOReason; r != BillingSuspended && r != UserDeactivated && r != GuestCannotUseSSO {
+				t.Errorf("sign-on of a company that does not pay: %q", r)
+			}
 			if v.SSOReason != tt.sso || v.SSO != (tt.sso == "") {
 				t.Errorf("sign-on: %t, reason %q, want %q", v.SSO, v.SSOReason, tt.sso)
 			}

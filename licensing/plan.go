@@ -125,8 +125,8 @@ func keepsSeat(s situation, before, a *store.Account) (bool, error) {
 		others--
 	}
 	// The seat of a deactivated person is held only while nobody waits for it, or while nobody could have it: when the company has
-	// more seats in use than it owns.
-	return pool.Waiting == 0 || others >= pool.Total, nil
+	// more seats in use than it owns, or does not pay.
+	return pool.Waiting == 0 || others >= pool.Total || unpaid(s.company), nil
 }
 
 // inUse is the number of seats that nobody who needs one can have: held ones are given up for somebody who does.
@@ -159,11 +159,17 @@ func claim(s situation, before *store.Account, p *plan) error {
 	if queued && !s.inTurn {
 		return nil // it is in the queue already; the queue will serve it
 	}
+	strict := s.company.SeatPolicy == SeatsStrict && !s.queues && !queued
+	switch {
+	case unpaid(s.company) && strict:
+		return refuse(BillingSuspended, "No seats are given while a payment of the company is overdue.")
+	case unpaid(s.company):
+		return nil
+	}
 	pool, err := s.pools(License(waiting.License))
 	if err != nil {
 		return err
 	}
-	strict := s.company.SeatPolicy == SeatsStrict && !s.queues && !queued
 	if pool.Waiting > 0 && !s.inTurn || inUse(pool) >= pool.Total {
 		if strict {
 			return refuse(NoSeatAvailable, "No %s seats available (%d of %d assigned).", License(waiting.License).Name(), pool.Used, pool.Total)

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"usher/store"
 )
 
-// Actions of the events of pools and companies.
-const (
-	ActionSetSeats      = "pool.set-seats"
-	ActionCreateCompany = "company.create"
-)
+// ActionSetSeats is the action of the events of pools.
+const ActionSetSeats = "pool.set-seats"
 
 func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result, error) {
 	if err := checkSeats(do.License, do.Total); err != nil {
@@ -43,57 +39,6 @@ func checkSeats(l License, total int) error {
 	return nil
 }
 
-func (d *Directory) createCompany(ctx context.Context, c Change, do CreateCompany) (Result, error) {
-	company := do.Company
-	company.ID, company.Created = store.NewID(), d.now()
-	if company.HoldFor == 0 {
-		company.HoldFor = HoldFor
-	}
-	if err := checkCompany(&company); err != nil {
-		return Result{}, err
-	}
-	var pools []store.Pool
-	for _, l := range slices.Sorted(maps.Keys(do.Seats)) {
-		if err := checkSeats(l, do.Seats[l]); err != nil {
-			return Result{}, err
-		}
-		pools = append(pools, store.Pool{Company: company.ID, License: string(l), Total: do.Seats[l]})
-	}
-	if do.Admin != nil {
-		admin := *do.Admin
-		admin.ID, admin.Company, admin.Created = store.NewID(), company.ID, company.Created
-		do.Admin = &admin
-	}
-	event := newEvent(c, company.Created, store.EventCompany, ActionCreateCompany, company.ID, struct {
-		Name  string          `json:"name"`
-		Tier  string          `json:"tier"`
-		Seats map[License]int `json:"seats,omitempty"`
-	}{company.Name, company.Tier, do.Seats})
-	stored, err := d.store.CreateCompany(ctx, company, pools, do.Admin, []store.Event{event})
-	return Result{Company: stored, Created: err == nil, Changed: err == nil}, err
-}
-
-// checkCompany fills in the settings left out and refuses those that do not exist.
-func checkCompany(c *store.Company) error {
-	for _, setting := range []struct {
-		name    string
-		value   *string
-		allowed []string // the first is the default
-	}{
-		{"tier", &c.Tier, []string{TierFree, TierVideoProPlus}},
-		{"seat_policy", &c.SeatPolicy, []string{SeatsWaiting, SeatsStrict}},
-		{"guest_policy", &c.GuestPolicy, []string{GuestWebmail, GuestUnverified}},
-	} {
-		if *setting.value == "" {
-			*setting.value = setting.allowed[0]
-		}
-		if !slices.Contains(setting.allowed, *setting.value) {
-			return refuse(UnknownSetting, "%s cannot be %q; it is %s or %s.", setting.name, *setting.value, setting.allowed[0], setting.allowed[1])
-		}
-	}
-	return nil
-}
-
 // Resume finishes what a process that ended had begun: open sweeps, and queues beside free seats. Run it at start.
 func (d *Directory) Resume(ctx context.Context) error {
 	sweeps, err := d.store.ListSweeps(ctx)
@@ -109,11 +54,11 @@ func (d *Directory) Resume(ctx context.Context) error {
 	}))...)
 }
 
-// Maintain does what falls due by time: seats held for too long are freed, old tombstones dropped, sweeps that another process left
-// open are taken over. Run it every minute or so.
+// Maintain does what falls due by time: seats held for too long are freed, times of grace end, old tombstones are dropped, sweeps that
+// another process left open are taken over. Run it every minute or so.
 func (d *Directory) Maintain(ctx context.Context) error {
 	_, err := d.store.DropTombstones(ctx, d.now().Add(-tombstoneFor))
-	return errors.Join(err, d.Resume(ctx), d.eachPool(ctx, func(c Change, p store.Pool) error {
+	return errors.Join(err, d.endGrace(ctx), d.Resume(ctx), d.eachPool(ctx, func(c Change, p store.Pool) error {
 		if p.Held == 0 {
 			return nil
 		}

@@ -41,11 +41,15 @@ func (d *Directory) serveQueue(ctx context.Context, c Change, l License) (freed 
 	defer d.turn("queue " + c.Company + " " + string(l))()
 	// Rounds in which nothing moved mean that others are changing the same accounts; their own Apply serves the queue then.
 	for stuck := 0; stuck < attempts; {
+		company, err := d.store.Company(ctx, c.Company)
+		if err != nil {
+			return freed, err
+		}
 		pool, err := d.store.Pool(ctx, c.Company, string(l))
 		if err != nil {
 			return freed, err
 		}
-		if pool.Waiting == 0 {
+		if pool.Waiting == 0 || unpaid(company) {
 			return freed, nil
 		}
 		moved := 0

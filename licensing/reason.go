@@ -20,6 +20,7 @@ const (
 	GuestCannotUseSSO   Reason = "guest_cannot_use_sso"
 	CompanyTierHasNoSSO Reason = "company_tier_has_no_sso"
 	LicenseHasNoSSO     Reason = "license_has_no_sso"
+	BillingSuspended    Reason = "billing_suspended"
 )
 
 // Why a change is refused as a whole.
@@ -47,6 +48,7 @@ var explanations = map[Reason]explanation{
 	GuestCannotUseSSO:    {"Guests cannot use single sign-on.", "A company admin can promote the person to coworker."},
 	CompanyTierHasNoSSO:  {"The company's plan does not include single sign-on.", "Upgrade the company to Video Pro+."},
 	LicenseHasNoSSO:      {"The person's license does not include single sign-on.", "Assign Video Pro+ to the person."},
+	BillingSuspended:     {"A payment of the company is overdue.", "A Super Admin can settle it with the company's billing details."},
 	NoSeatAvailable:      {"No seat of this license is available, and the company's policy refuses what would have to wait.", "Buy seats, free one, or set the seat policy to waiting."},
 	DomainOfOtherCompany: {"The address belongs to a domain that another company has verified.", "Provision the person in the company that owns the domain."},
 	NotAPaidLicense:      {"Only paid licenses have seats and can be assigned by rules.", "Name ringex or video-pro-plus."},

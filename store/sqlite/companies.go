@@ -78,6 +78,7 @@ func (n *companies) load(c *conn) error {
 		found := &company{co: r.int(0), Company: store.Company{
 			ID: r.text(1), Version: r.int(2), Name: r.text(3), Display: r.text(4), Tier: r.text(5), Epoch: r.int(6),
 			SeatPolicy: r.text(7), HoldFor: time.Duration(r.int(8)), GuestPolicy: r.text(9), Created: r.time(10),
+			Payment: r.text(11), PaymentAt: r.time(12),
 		}}
 		d := c.query("SELECT domain FROM domains WHERE co = ? ORDER BY place", found.co)
 		for d.next() {
@@ -155,15 +156,55 @@ func (s *Store) CreateCompany(ctx context.Context, c store.Company, pools []stor
 	return c, nil
 }
 
+// UpdateCompany implements [store.Companies].
+func (s *Store) UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (stored store.Company, err error) {
+	events, err = prepareEvents(events)
+	if err != nil {
+		return store.Company{}, err
+	}
+	err = s.writeCompany(ctx, c.ID, func(t *tx, co int64) error {
+		n, err := t.exec(`UPDATE companies SET ver = ver + 1, display = ?, tier = ?, epoch = ?, seat_policy = ?, hold_for = ?, guest_policy = ?,
+			payment = ?, payment_at = ? WHERE co = ? AND ver = ?`,
+			optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy),
+			optional(c.Payment), c.PaymentAt, co, c.Version)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrVersion
+		}
+		return t.log(co, events)
+	})
+	if err != nil {
+		return store.Company{}, err
+	}
+	return s.companies.update(c), nil
+}
+
+// update takes in the settings of a company as they were stored, and gives it. Of two updates that end at the same time the later counts.
+func (n *companies) update(c store.Company) store.Company {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := n.id[c.ID]
+	is := known.copied()
+	is.Version, is.Display, is.Tier, is.Epoch = c.Version+1, c.Display, c.Tier, c.Epoch
+	is.SeatPolicy, is.HoldFor, is.GuestPolicy, is.Payment, is.PaymentAt = c.SeatPolicy, c.HoldFor, c.GuestPolicy, c.Payment, c.PaymentAt
+	if is.Version > known.Version {
+		known.Company = is
+	}
+	return is
+}
+
 func (t *tx) insertCompany(c store.Company) (co int64, err error) {
 	if taken, err := t.exists("SELECT 1 FROM companies WHERE name = ?", c.Name); err != nil {
 		return 0, err
 	} else if taken {
 		return 0, &store.ConflictError{Field: "Company.Name", Value: c.Name}
 	}
-	_, err = t.exec(`INSERT INTO companies (id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.ID, c.Version, c.Name, optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy), c.Created)
+	_, err = t.exec(`INSERT INTO companies (id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.ID, c.Version, c.Name, optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy), c.Created,
+		optional(c.Payment), c.PaymentAt)
 	if err != nil {
 		return 0, conflict(err, "Company.ID", c.ID)
 	}
@@ -186,7 +227,7 @@ func conflict(err error, field, value string) error {
 	return err
 }
 
-const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created"
+const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at"
 
 // Company implements [store.Companies].
 func (s *Store) Company(ctx context.Context, id string) (store.Company, error) {

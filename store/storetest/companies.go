@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -55,6 +57,72 @@ func testCompanies(f *fixture) {
 	admins, err = f.ListLocalAdmins(f.ctx, f.company)
 	f.check(err)
 	f.same("local admins of a company without", admins, []store.LocalAdmin(nil))
+}
+
+func testCompanyUpdate(f *fixture) {
+	was := store.Company{
+		ID: store.NewID(), Name: "globex", Display: "Globex", Tier: "free", SeatPolicy: "waiting", HoldFor: time.Hour, GuestPolicy: "webmail",
+		Domains: []string{"globex.example"}, Created: f.now(),
+	}
+	was, err := f.CreateCompany(f.ctx, was, nil, nil, nil)
+	f.check(err)
+	want := was
+	want.Version++
+	want.Display, want.Tier, want.Epoch, want.SeatPolicy, want.HoldFor, want.GuestPolicy = "G", "video-pro-plus", 7, "strict", 2*time.Hour, "unverified"
+	want.Payment, want.PaymentAt = "past-due", f.now().Add(time.Hour)
+
+	// What else the caller thinks of the company is not stored.
+	asked := want
+	asked.Version, asked.Name, asked.Domains, asked.Created = was.Version, "initech", []string{"initech.example"}, f.now().Add(time.Minute)
+	stored, err := f.UpdateCompany(f.ctx, asked, []store.Event{f.event("company.update", was.ID)})
+	f.check(err)
+	f.same("stored", stored, want)
+	for name, read := range map[string]func() (store.Company, error){
+		"by id":   func() (store.Company, error) { return f.Company(f.ctx, was.ID) },
+		"by name": func() (store.Company, error) { return f.CompanyByName(f.ctx, was.Name) },
+	} {
+		got, err := read()
+		f.check(err)
+		f.same(name, got, want)
+	}
+	owner, err := f.DomainOwner(f.ctx, "globex.example")
+	f.check(err)
+	f.same("owner of the domain", owner, was.ID)
+
+	_, err = f.UpdateCompany(f.ctx, asked, []store.Event{f.event("company.update", was.ID)})
+	f.want("an old version", err, store.ErrVersion)
+	asked.ID = store.NewID()
+	_, err = f.UpdateCompany(f.ctx, asked, nil)
+	f.want("no company", err, store.ErrNotFound)
+	f.same("events", len(f.log(was.ID)), 1)
+}
+
+// testCompanyUpdateStorm: of changes planned on the same version one is made.
+func testCompanyUpdateStorm(f *fixture) {
+	const workers, rounds = 8, 10
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for done := 0; done < rounds; {
+				c, err := f.Company(f.ctx, f.company)
+				if err == nil {
+					c.Epoch++
+					_, err = f.UpdateCompany(f.ctx, c, []store.Event{f.event("company.update", c.ID)})
+				}
+				switch {
+				case err == nil:
+					done++
+				case !errors.Is(err, store.ErrVersion):
+					f.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c, err := f.Company(f.ctx, f.company)
+	f.check(err)
+	f.same("changes", c.Epoch, int64(workers*rounds))
 }
 
 func testCompanyConflicts(f *fixture) {

@@ -140,6 +140,10 @@ func (f *fixture) operations(w world) map[string]func(ctx context.Context) error
 			return err
 		},
 		"CreateConnection": func(ctx context.Context) error { return f.CreateConnection(ctx, connection, events) },
+		"UpdateCompany": func(ctx context.Context) error {
+			_, err := f.UpdateCompany(ctx, store.Company{ID: w.company, Version: 1, Tier: "free"}, events)
+			return err
+		},
 		"UpdateConnection": func(ctx context.Context) error { return f.UpdateConnection(ctx, paused, events) },
 		"CreateToken":      func(ctx context.Context) error { return f.CreateToken(ctx, token, events) },
 		"DeleteToken":      func(ctx context.Context) error { return f.DeleteToken(ctx, w.company, w.token.ID, events) },
@@ -254,7 +258,7 @@ func testCancellation(f *fixture) {
 		f.want(name, operation(f.ctx), nil)
 	}
 	for _, name := range []string{
-		"CreateCompany", "CreateConnection", "UpdateConnection", "CreateToken", "DeleteToken", "WriteAccount", "WriteAccounts", "DeleteAccount", "DropTombstones",
+		"CreateCompany", "UpdateCompany", "CreateConnection", "UpdateConnection", "CreateToken", "DeleteToken", "WriteAccount", "WriteAccounts", "DeleteAccount", "DropTombstones",
 		"CreateGroup", "ChangeGroup", "SetSeats", "CreateRule", "DeleteRule", "LeaseSweep", "MoveSweep", "EndSweep", "DeleteGroup",
 	} {
 		w.account, err = f.Account(f.ctx, w.company, w.account.ID)

@@ -47,6 +47,30 @@ func (m *Map) CreateCompany(ctx context.Context, c store.Company, pools []store.
 	return copyCompany(c), nil
 }
 
+// UpdateCompany implements [store.Companies].
+func (m *Map) UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (store.Company, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Company{}, err
+	}
+	defer end()
+	news := notices(nil, events)
+	var stored store.Company
+	err = m.companies.update(c.ID, func(old fact[store.Company]) (fact[store.Company], error) {
+		switch {
+		case old.gone:
+			return old, store.ErrNotFound
+		case old.value.Version != c.Version:
+			return old, store.ErrVersion
+		}
+		stored = copyCompany(c)
+		stored.Version++
+		stored.Name, stored.Domains, stored.Created = old.value.Name, slices.Clone(old.value.Domains), old.value.Created
+		return old.with(stored, news), nil
+	})
+	return copyCompany(stored), err
+}
+
 func (m *Map) claimCompany(c store.Company, claim string) error {
 	if err := m.claimName(companyName, "", c.Name, c.ID, claim); err != nil {
 		return err

@@ -18,6 +18,8 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 	}{
 		{"Companies", testCompanies},
 		{"Company is all or nothing", testCompanyConflicts},
+		{"Companies changed", testCompanyUpdate},
+		{"Companies changed under concurrency", testCompanyUpdateStorm},
 		{"Connections", testConnections},
 		{"Connections changed", testConnectionUpdate},
 		{"Tokens", testTokens},

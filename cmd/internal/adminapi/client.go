@@ -59,6 +59,13 @@ func (c *Client) Companies(ctx context.Context) ([]Company, error) {
 	return out.Items, err
 }
 
+// ChangeCompany sets settings of a company.
+func (c *Client) ChangeCompany(ctx context.Context, company string, change CompanyChange) (Company, error) {
+	var out Company
+	err := c.do(ctx, http.MethodPatch, &out, change, "companies", company)
+	return out, err
+}
+
 // CreateToken makes a token, and the connection if the company has none of that name.
 func (c *Client) CreateToken(ctx context.Context, company string, in NewToken) (CreatedToken, error) {
 	var out CreatedToken

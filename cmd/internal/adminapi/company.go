@@ -7,14 +7,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"usher/licensing"
 	"usher/store"
 	"usher/store/query"
 )
-
-// RoleSuperAdmin is the role of the local admin without whom no connection goes live.
-const RoleSuperAdmin = "super-admin"
 
 var (
 	companyName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
@@ -71,7 +69,7 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	out := CreatedCompany{Admin: in.Admin}
 	if in.Admin != "" {
 		out.AdminPassword = newPassword()
-		do.Admin = &store.LocalAdmin{Login: query.Fold(in.Admin), Password: hashPassword(out.AdminPassword), Role: RoleSuperAdmin}
+		do.Admin = &store.LocalAdmin{Login: query.Fold(in.Admin), Password: hashPassword(out.AdminPassword), Role: licensing.RoleSuperAdmin}
 	}
 	r, err := h.apply(ctx, c, "", do)
 	if err != nil {
@@ -81,10 +79,55 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	return out, nil
 }
 
+// changeCompany sets settings. What would end single sign-on for people must be confirmed by whoever asks for it.
+func (h *Handler) changeCompany(ctx context.Context, c call, company store.Company) (any, error) {
+	var in CompanyChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	do := licensing.SetCompany{Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy}
+	if in.HoldDays != nil {
+		hold := time.Duration(*in.HoldDays) * 24 * time.Hour
+		do.HoldFor = &hold
+	}
+	if in.Payment != "" {
+		do.Payment = &licensing.Payment{State: in.Payment, At: in.PaymentAt}
+	}
+	if in.Tier != nil && *in.Tier == licensing.TierFree && company.Tier != licensing.TierFree {
+		if err := h.mayDowngrade(ctx, company, in.Confirm); err != nil {
+			return nil, err
+		}
+	}
+	r, err := h.apply(ctx, c, company.ID, do)
+	if err != nil {
+		return nil, fmt.Errorf("change company %s: %w", company.Name, err)
+	}
+	return showCompany(r.Company), nil
+}
+
+// mayDowngrade refuses a downgrade that nobody could undo, or that was not confirmed, and says what it does.
+func (h *Handler) mayDowngrade(ctx context.Context, company store.Company, confirmed bool) error {
+	switch found, err := h.hasSuperAdmin(ctx, company); {
+	case err != nil:
+		return err
+	case !found:
+		return problem(http.StatusConflict, "The company %q has no local super-admin, so nobody could sign in to undo this.", company.Name)
+	}
+	pool, err := h.store.Pool(ctx, company.ID, string(licensing.VideoProPlus))
+	if err != nil {
+		return fmt.Errorf("pool of %s: %w", licensing.VideoProPlus, err)
+	}
+	if n := pool.Active + pool.Reserved; n > 0 && !confirmed {
+		return problem(http.StatusConflict,
+			"Single sign-on ends at once for %d of the people of %s; licenses stay, and setting the tier back gives it back. Ask for it with confirm (--yes) if that is meant.", n, company.Name)
+	}
+	return nil
+}
+
 func showCompany(c store.Company) Company {
 	return Company{
 		ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
-		Domains: c.Domains, Created: c.Created,
+		HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"usher/licensing"
 	"usher/scim"
 	"usher/store"
 )
@@ -139,16 +140,22 @@ func (h *Handler) connection(ctx context.Context, company store.Company, named s
 
 // mayGoLive refuses a connection to a company that its identity provider could lock everybody out of.
 func (h *Handler) mayGoLive(ctx context.Context, company store.Company) error {
-	admins, err := h.store.ListLocalAdmins(ctx, company.ID)
-	if err != nil {
-		return fmt.Errorf("list local admins: %w", err)
-	}
-	if !slices.ContainsFunc(admins, func(a store.LocalAdmin) bool { return a.Role == RoleSuperAdmin }) {
-		return problem(http.StatusConflict,
+	found, err := h.hasSuperAdmin(ctx, company)
+	if err == nil && !found {
+		err = problem(http.StatusConflict,
 			"The company %q has no local super-admin, and without one its identity provider could lock everybody out: "+
 				"create the company with --admin LOGIN.", company.Name)
 	}
-	return nil
+	return err
+}
+
+// hasSuperAdmin says whether the company has a local super-admin.
+func (h *Handler) hasSuperAdmin(ctx context.Context, company store.Company) (bool, error) {
+	admins, err := h.store.ListLocalAdmins(ctx, company.ID)
+	if err != nil {
+		return false, fmt.Errorf("list local admins: %w", err)
+	}
+	return slices.ContainsFunc(admins, func(a store.LocalAdmin) bool { return a.Role == licensing.RoleSuperAdmin }), nil
 }
 
 // openConnection gives the company's connection of that name and makes it if there is none. A new one is live; one that was paused stays so.

@@ -80,7 +80,7 @@ func TestCompany(t *testing.T) {
 	d := newDesk(t)
 	made := d.acme(t)
 	want := Company{
-		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail",
+		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", HoldDays: 7, Payment: "ok",
 		Domains: []string{"acme.example"},
 	}
 	ignore := cmpopts.IgnoreFields(Company{}, "ID", "Created")
@@ -109,8 +109,31 @@ func TestCompany(t *testing.T) {
 	if err != nil || len(admins) != 1 {
 		t.Fatalf("%d local admins, %v", len(admins), err)
 	}
-	if a := admins[0]; a.Login != "root" || a.Role != RoleSuperAdmin || !verifies(t, a.Password, made.AdminPassword) {
+	if a := admins[0]; a.Login != "root" || a.Role != licensing.RoleSuperAdmin || !verifies(t, a.Password, made.AdminPassword) {
 		t.Errorf("the local admin is %+v", a)
+	}
+}
+
+func TestCompany_change(t *testing.T) {
+	d := newDesk(t)
+	free, plus, strict, days := "free", "video-pro-plus", "strict", 3
+	if _, err := d.CreateCompany(t.Context(), NewCompany{Name: "acme", Tier: plus, Seats: map[string]int{plus: 5}, Admin: "root"}); err != nil {
+		t.Fatal(err)
+	}
+	until := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	after, err := d.ChangeCompany(t.Context(), "acme", CompanyChange{SeatPolicy: &strict, HoldDays: &days, Payment: "past-due", PaymentAt: until})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Tier != plus || after.SeatPolicy != strict || after.HoldDays != 3 || after.Payment != "past-due" || !after.PaymentAt.Equal(until) {
+		t.Errorf("after the change: %+v", after)
+	}
+	if after, err = d.ChangeCompany(t.Context(), "acme", CompanyChange{Payment: "ok"}); err != nil || !after.PaymentAt.IsZero() {
+		t.Errorf("paid: %+v, %v", after, err)
+	}
+	// Nobody would lose anything, so there is nothing to confirm.
+	if after, err = d.ChangeCompany(t.Context(), "acme", CompanyChange{Tier: &free}); err != nil || after.Tier != free {
+		t.Errorf("downgraded: %+v, %v", after, err)
 	}
 }
 

@@ -28,8 +28,23 @@ type Company struct {
 	Tier        string    `json:"tier"`
 	SeatPolicy  string    `json:"seat_policy"`
 	GuestPolicy string    `json:"guest_policy"`
+	HoldDays    int       `json:"hold_days"` // how long seats of deactivated people are held
 	Domains     []string  `json:"domains,omitempty"`
+	Payment     string    `json:"payment,omitempty"`
+	PaymentAt   time.Time `json:"payment_at,omitzero"`
 	Created     time.Time `json:"created"`
+}
+
+// CompanyChange asks for settings of a company; those left out stay.
+type CompanyChange struct {
+	Display     *string   `json:"display,omitempty"`
+	Tier        *string   `json:"tier,omitempty"`
+	SeatPolicy  *string   `json:"seat_policy,omitempty"`
+	GuestPolicy *string   `json:"guest_policy,omitempty"`
+	HoldDays    *int      `json:"hold_days,omitempty"`
+	Payment     string    `json:"payment,omitempty"`   // "ok", "expiring", "past-due" or "suspended"
+	PaymentAt   time.Time `json:"payment_at,omitzero"` // when the card expires, or when the grace of past-due ends
+	Confirm     bool      `json:"confirm,omitempty"`   // although people lose single sign-on by it
 }
 
 // CreatedCompany is a new company with the password of its local super-admin, which is shown only here.

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -47,6 +50,57 @@ func (cmd *companyCreate) Run(env *environment) error {
 	})
 }
 
+type companySet struct {
+	folder
+	Name        string  `arg:"" help:"The company's short name."`
+	Display     *string `help:"Name for people." placeholder:"NAME"`
+	Tier        *string `help:"The company's plan: free or video-pro-plus. Nobody's license changes by it." placeholder:"TIER"`
+	SeatPolicy  *string `help:"What becomes of a write that finds no seat: waiting or strict." placeholder:"POLICY"`
+	GuestPolicy *string `help:"Which new people are guests: webmail or unverified." placeholder:"POLICY"`
+	HoldDays    *int    `help:"How many days the seat of a deactivated person is held while nobody waits." placeholder:"N"`
+	Payment     string  `help:"ok, expiring, past-due (nobody is added, people sign in) or suspended (single sign-on ends)." placeholder:"STATE"`
+	Until       string  `help:"With expiring: when the card expires. With past-due: when single sign-on ends." placeholder:"YYYY-MM-DD"`
+	Yes         bool    `help:"Although people lose single sign-on by it."`
+}
+
+func (cmd *companySet) Run(env *environment) error {
+	change := adminapi.CompanyChange{
+		Display: cmd.Display, Tier: cmd.Tier, SeatPolicy: cmd.SeatPolicy, GuestPolicy: cmd.GuestPolicy, HoldDays: cmd.HoldDays,
+		Payment: cmd.Payment, Confirm: cmd.Yes,
+	}
+	if cmd.Until != "" {
+		if cmd.Payment == "" {
+			return errors.New("--until says when a payment state changes: give --payment with it")
+		}
+		at, err := time.Parse(time.DateOnly, cmd.Until)
+		if err != nil {
+			return fmt.Errorf("--until %q is not a day; write it as %s", cmd.Until, time.DateOnly)
+		}
+		change.PaymentAt = at
+	}
+	return cmd.with(env, func(c *adminapi.Client) error {
+		after, err := c.ChangeCompany(env.ctx, cmd.Name, change)
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return printJSON(env.stdout, after)
+		}
+		fmt.Fprintf(env.stdout, "The company %s is on the tier %s; no seat: %s; guests: %s; seats held for %d days; payment: %s.\n",
+			after.Name, after.Tier, after.SeatPolicy, after.GuestPolicy, after.HoldDays, payment(after))
+		return nil
+	})
+}
+
+// payment shows how a company pays.
+func payment(c adminapi.Company) string {
+	state := cmp.Or(c.Payment, "ok")
+	if !c.PaymentAt.IsZero() {
+		state += " until " + c.PaymentAt.Format(time.DateOnly)
+	}
+	return state
+}
+
 type companyList struct{ folder }
 
 func (cmd *companyList) Run(env *environment) error {
@@ -56,9 +110,9 @@ func (cmd *companyList) Run(env *environment) error {
 			return err
 		}
 		return printList(env.stdout, cmd.JSON, companies, "There is no company yet.",
-			table.Row{"company", "name", "tier", "no seat", "guests", "verified domains", "since"},
+			table.Row{"company", "name", "tier", "no seat", "guests", "payment", "verified domains", "since"},
 			func(c adminapi.Company) table.Row {
-				return table.Row{c.Name, c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, strings.Join(c.Domains, ", "), day(c.Created, "")}
+				return table.Row{c.Name, c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, payment(c), strings.Join(c.Domains, ", "), day(c.Created, "")}
 			})
 	})
 }

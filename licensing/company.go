@@ -1,0 +1,183 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"usher/store"
+)
+
+// Actions of the events of companies.
+const (
+	ActionCreateCompany = "company.create"
+	ActionSetCompany    = "company.set"
+)
+
+// Payment is how a company pays.
+const (
+	PaymentOK       = "ok"
+	PaymentExpiring = "expiring" // the card is about to expire: something for admins to see to, and nothing else
+	// PaymentPastDue is the time of grace: people sign in, but nobody is added and no seat is given.
+	PaymentPastDue = "past-due"
+	// PaymentSuspended is past-due without single sign-on.
+	PaymentSuspended = "suspended"
+)
+
+// maxHold is how long the seats of deactivated people may be held.
+const maxHold = 366 * 24 * time.Hour
+
+// unpaid says whether a company gets nobody and no seat any more. What it has it keeps, and it can always let people go.
+func unpaid(c store.Company) bool {
+	return c.Payment == PaymentPastDue || c.Payment == PaymentSuspended
+}
+
+// opens says whether a company has single sign-on at all.
+func opens(c store.Company) bool { return c.Tier == TierVideoProPlus && c.Payment != PaymentSuspended }
+
+func (d *Directory) createCompany(ctx context.Context, c Change, do CreateCompany) (Result, error) {
+	company := do.Company
+	company.ID, company.Created = store.NewID(), d.now()
+	if company.HoldFor == 0 {
+		company.HoldFor = HoldFor
+	}
+	if err := checkCompany(&company); err != nil {
+		return Result{}, err
+	}
+	var pools []store.Pool
+	for _, l := range slices.Sorted(maps.Keys(do.Seats)) {
+		if err := checkSeats(l, do.Seats[l]); err != nil {
+			return Result{}, err
+		}
+		pools = append(pools, store.Pool{Company: company.ID, License: string(l), Total: do.Seats[l]})
+	}
+	if do.Admin != nil {
+		admin := *do.Admin
+		admin.ID, admin.Company, admin.Created = store.NewID(), company.ID, company.Created
+		do.Admin = &admin
+	}
+	event := newEvent(c, company.Created, store.EventCompany, ActionCreateCompany, company.ID, struct {
+		Name  string          `json:"name"`
+		Tier  string          `json:"tier"`
+		Seats map[License]int `json:"seats,omitempty"`
+	}{company.Name, company.Tier, do.Seats})
+	stored, err := d.store.CreateCompany(ctx, company, pools, do.Admin, []store.Event{event})
+	return Result{Company: stored, Created: err == nil, Changed: err == nil}, err
+}
+
+// checkCompany fills in the settings left out and refuses those that do not exist.
+func checkCompany(c *store.Company) error {
+	for _, setting := range []struct {
+		name    string
+		value   *string
+		allowed []string // the first is the default
+	}{
+		{"tier", &c.Tier, []string{TierFree, TierVideoProPlus}},
+		{"seat_policy", &c.SeatPolicy, []string{SeatsWaiting, SeatsStrict}},
+		{"guest_policy", &c.GuestPolicy, []string{GuestWebmail, GuestUnverified}},
+		{"payment", &c.Payment, []string{PaymentOK, PaymentExpiring, PaymentPastDue, PaymentSuspended}},
+	} {
+		if *setting.value == "" {
+			*setting.value = setting.allowed[0]
+		}
+		if !slices.Contains(setting.allowed, *setting.value) {
+			return refuse(UnknownSetting, "%s cannot be %q; it is one of %s.", setting.name, *setting.value, strings.Join(setting.allowed, ", "))
+		}
+	}
+	if c.HoldFor < 0 || c.HoldFor > maxHold {
+		return refuse(UnknownSetting, "hold_for cannot be %s; it is between 0 and %d days.", c.HoldFor, maxHold/(24*time.Hour))
+	}
+	return nil
+}
+
+// setCompany changes settings. None of them is in the columns of the accounts: whether somebody may sign in is decided when they do, and
+// the company's epoch ends at once the sessions of all when nobody may any more. So there is nothing to sweep.
+func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Result, error) {
+	for range attempts {
+		was, err := d.store.Company(ctx, c.Company)
+		if err != nil {
+			return Result{}, fmt.Errorf("company %s: %w", c.Company, err)
+		}
+		is := do.on(was)
+		if err := checkCompany(&is); err != nil {
+			return Result{}, err
+		}
+		if settingsOf(is) == settingsOf(was) {
+			return Result{Company: was}, nil
+		}
+		if opens(was) && !opens(is) {
+			is.Epoch++
+		}
+		event := newEvent(c, d.now(), store.EventCompany, ActionSetCompany, was.ID, map[string]settings{"from": settingsOf(was), "to": settingsOf(is)})
+		stored, err := d.store.UpdateCompany(ctx, is, []store.Event{event})
+		switch {
+		case err == nil:
+			if unpaid(was) && !unpaid(is) { // those who waited meanwhile
+				d.attend(ctx, c, paid()...)
+			}
+			return Result{Company: stored, Changed: true}, nil
+		case !errors.Is(err, store.ErrVersion):
+			return Result{}, err
+		}
+	}
+	return Result{}, store.ErrVersion
+}
+
+// on gives the company with the settings that the operation names.
+func (do SetCompany) on(c store.Company) store.Company {
+	for _, setting := range []struct{ to, from *string }{
+		{&c.Display, do.Display}, {&c.Tier, do.Tier}, {&c.SeatPolicy, do.SeatPolicy}, {&c.GuestPolicy, do.GuestPolicy},
+	} {
+		if setting.from != nil {
+			*setting.to = *setting.from
+		}
+	}
+	if do.HoldFor != nil {
+		c.HoldFor = *do.HoldFor
+	}
+	if do.Payment != nil {
+		c.Payment, c.PaymentAt = do.Payment.State, do.Payment.At
+	}
+	return c
+}
+
+// settings is what can be set of a company, as its events have it.
+type settings struct {
+	Display     string    `json:"display"`
+	Tier        string    `json:"tier"`
+	SeatPolicy  string    `json:"seatPolicy"`
+	GuestPolicy string    `json:"guestPolicy"`
+	HoldFor     string    `json:"holdFor"`
+	Payment     string    `json:"payment"`
+	PaymentAt   time.Time `json:"paymentAt,omitzero"`
+}
+
+func settingsOf(c store.Company) settings {
+	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, c.HoldFor.String(), c.Payment, c.PaymentAt.UTC()}
+	if s.Payment == "" {
+		s.Payment = PaymentOK
+	}
+	return s
+}
+
+// endGrace ends single sign-on in the companies whose time of grace is over.
+func (d *Directory) endGrace(ctx context.Context) error {
+	companies, err := d.store.ListCompanies(ctx)
+	if err != nil {
+		return fmt.Errorf("companies: %w", err)
+	}
+	var failed []error
+	for _, company := range companies {
+		if company.Payment != PaymentPastDue || company.PaymentAt.IsZero() || d.now().Before(company.PaymentAt) {
+			continue
+		}
+		c := bySystem(Change{Company: company.ID, Request: store.NewID()}, "billing")
+		_, err := d.setCompany(ctx, c, SetCompany{Payment: &Payment{State: PaymentSuspended}})
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
