@@ -26,7 +26,7 @@ type Change struct {
 const (
 	DoorSCIM   = "scim"
 	DoorAdmin  = "admin"  // the admin API and with it the command line
-	DoorSystem = "system" // usher itself: queues, holds that ran out
+	DoorSystem = "system" // usher itself: queues, holds and assignments that ran out
 )
 
 // Operation is what a Change does: one of the operation types of this package.
@@ -40,6 +40,7 @@ type Draft struct {
 	Active     bool
 	Email      string // the work address, by which guests are told from coworkers; may be empty
 	Moved      bool   // in an update: the address is another than before
+	Was        string // the address before, where it has moved
 	Doc        []byte
 	Terms      []query.Term
 	// Intents are the carriers that this write touched. A carrier that is not named is left as it is.
@@ -146,6 +147,34 @@ type Payment struct {
 	At    time.Time // expiring: when the card expires; past-due: when single sign-on ends, zero for never
 }
 
+// Assign is a Super Admin's word on the license of a person: a pin, which goes before whatever identity providers ask for. A paid license
+// gives it, the base license takes any other away and keeps it away, and NoLicense takes the pin off.
+type Assign struct {
+	ID        string
+	IfVersion int64
+	License   License
+	Until     time.Time // when the pin ends by itself, to the minute; zero: never
+}
+
+// Decide approves or refuses what an account's sources ask for that may not assign licenses.
+type Decide struct {
+	ID      string
+	License License // the request to decide; NoLicense: all of them
+	Approve bool
+}
+
+// SetMember makes a guest a coworker or the other way round. A request that a guest has is filled by it, as seats allow.
+type SetMember struct {
+	ID         string
+	MemberType MemberType
+}
+
+// SetRole gives a coworker a role in the company.
+type SetRole struct {
+	ID   string
+	Role string // one of the Role constants
+}
+
 func (CreateAccount) operation() {}
 func (UpdateAccount) operation() {}
 func (DeleteAccount) operation() {}
@@ -157,6 +186,10 @@ func (RemoveRule) operation()    {}
 func (SetSeats) operation()      {}
 func (CreateCompany) operation() {}
 func (SetCompany) operation()    {}
+func (Assign) operation()        {}
+func (Decide) operation()        {}
+func (SetMember) operation()     {}
+func (SetRole) operation()       {}
 
 // Result is what a Change came to.
 type Result struct {

@@ -164,20 +164,13 @@ func settingsOf(c store.Company) settings {
 	return s
 }
 
-// endGrace ends single sign-on in the companies whose time of grace is over.
-func (d *Directory) endGrace(ctx context.Context) error {
-	companies, err := d.store.ListCompanies(ctx)
-	if err != nil {
-		return fmt.Errorf("companies: %w", err)
+// endGrace ends single sign-on in a company whose time of grace is over.
+func (d *Directory) endGrace(ctx context.Context, id string) error {
+	company, err := d.store.Company(ctx, id)
+	if err != nil || company.Payment != PaymentPastDue || company.PaymentAt.IsZero() || d.now().Before(company.PaymentAt) {
+		return err
 	}
-	var failed []error
-	for _, company := range companies {
-		if company.Payment != PaymentPastDue || company.PaymentAt.IsZero() || d.now().Before(company.PaymentAt) {
-			continue
-		}
-		c := bySystem(Change{Company: company.ID, Request: store.NewID()}, "billing")
-		_, err := d.setCompany(ctx, c, SetCompany{Payment: &Payment{State: PaymentSuspended}})
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
+	c := bySystem(Change{Company: id, Request: store.NewID()}, "billing")
+	_, err = d.setCompany(ctx, c, SetCompany{Payment: &Payment{State: PaymentSuspended}})
+	return err
 }

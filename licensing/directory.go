@@ -24,6 +24,7 @@ type Store interface {
 	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
 	UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (store.Company, error)
 	DomainOwner(ctx context.Context, domain string) (string, error)
+	Connection(ctx context.Context, id string) (store.Connection, error)
 }
 
 // Seat policies of a company: what becomes of a write that would have to wait for a seat.
@@ -113,6 +114,14 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.createCompany(ctx, c, do)
 	case SetCompany:
 		return d.setCompany(ctx, c, do)
+	case Assign:
+		return d.assign(ctx, c, do)
+	case Decide:
+		return d.decideRequest(ctx, c, do)
+	case SetMember:
+		return d.setMember(ctx, c, do)
+	case SetRole:
+		return d.setRole(ctx, c, do)
 	}
 	return Result{}, fmt.Errorf("licensing: unknown operation %T", c.Do)
 }
@@ -244,18 +253,43 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 	if err != nil {
 		return Result{}, err
 	}
+	return d.edit(ctx, s, do.ID, do.IfVersion, func(before store.Account) (store.Account, error) {
+		draft, err := do.Edit(before)
+		if err != nil {
+			return before, err
+		}
+		if draft.Moved && draft.Active {
+			if err := d.checkDomain(ctx, s.company, draft.Email); err != nil {
+				return before, err
+			}
+		}
+		after := before
+		if after.Connection == "" {
+			after.Connection = do.Connection
+		}
+		apply(&after, draft, s.change, s.now)
+		if draft.Moved && d.becomesGuest(s.company, draft) {
+			demote(&after)
+		}
+		return after, nil
+	})
+}
+
+// edit changes an account by f, which makes of it as it stands what it shall be and may be called several times; f's error is returned as
+// it is. ErrVersion unless the account is at the version given; 0: any.
+func (d *Directory) edit(ctx context.Context, s situation, id string, version int64, f func(before store.Account) (store.Account, error)) (Result, error) {
 	for range attempts {
-		p, stored, err := d.updateOnce(ctx, s, do)
+		p, stored, err := d.editOnce(ctx, s, id, version, f)
 		switch {
 		case err == nil && !p.changed:
 			return Result{Account: stored}, nil
 		case err == nil:
 			return Result{Account: d.follow(ctx, s, p, stored), Changed: true}, nil
 		case errors.Is(err, store.ErrNoSeat):
-			if err := d.makeRoom(ctx, c, p.waits); err != nil {
+			if err := d.makeRoom(ctx, s.change, p.waits); err != nil {
 				return Result{}, err
 			}
-		case errors.Is(err, store.ErrVersion) && do.IfVersion == 0:
+		case errors.Is(err, store.ErrVersion) && version == 0:
 		default:
 			return Result{}, err
 		}
@@ -263,30 +297,22 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 	return Result{}, store.ErrVersion
 }
 
-// updateOnce plans an update on the account as it stands and writes it. Its error is that of the store, or why not.
-func (d *Directory) updateOnce(ctx context.Context, s situation, do UpdateAccount) (plan, store.Account, error) {
-	defer d.one(do.ID)()
-	before, err := d.store.Account(ctx, s.company.ID, do.ID)
+// editOnce plans a change of the account as it stands and writes it. Its error is that of the store, or why not.
+func (d *Directory) editOnce(
+	ctx context.Context, s situation, id string, version int64, f func(before store.Account) (store.Account, error),
+) (plan, store.Account, error) {
+	defer d.one(id)()
+	before, err := d.store.Account(ctx, s.company.ID, id)
 	if err != nil {
 		return plan{}, before, err
 	}
-	if do.IfVersion != 0 && do.IfVersion != before.Version {
+	if version != 0 && version != before.Version {
 		return plan{}, before, store.ErrVersion
 	}
-	draft, err := do.Edit(before)
+	after, err := f(before)
 	if err != nil {
 		return plan{}, before, err
 	}
-	if draft.Moved && draft.Active {
-		if err := d.checkDomain(ctx, s.company, draft.Email); err != nil {
-			return plan{}, before, err
-		}
-	}
-	after := before
-	if after.Connection == "" {
-		after.Connection = do.Connection
-	}
-	apply(&after, draft, s.change, s.now)
 	p, err := makePlan(s, &before, after)
 	if err != nil || !p.changed {
 		return p, before, err
@@ -327,7 +353,7 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		gone.Events = append(gone.Events, newEvent(c, s.now, store.EventAccount, ActionUserDelete, before.ID, struct {
 			ExternalID string `json:"externalId,omitempty"`
 		}{before.ExternalID}))
-		if before.License != "" {
+		if holdingOf(before.Decision) != holdingOf(ended.Decision) {
 			gone.Events = append(gone.Events, licenseEvent(s, &before, ended))
 		}
 		err = d.store.DeleteAccount(ctx, gone)

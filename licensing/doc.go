@@ -1,9 +1,9 @@
 // Package licensing maps people onto licenses: who asks for which, who has a seat, who waits, and who may sign in.
 //
 // There is one way in and one decision. Every change of an account, a group, a rule or a pool goes through [Directory.Apply], from
-// whatever door it comes, and every answer about a license or a sign-in comes from [Evaluate], which is a pure function. A change
-// is first planned (what would be written, without doing it) and then committed in one atomic operation of the store, which picks
-// between the outcomes "seat granted" and "no seat" that the plan carries.
+// whatever door it comes, and every answer about a license or a sign-in comes from [Evaluate], which is a pure function;
+// [Directory.Explain] says how it came to its answer. A change is first planned (what would be written, without doing it) and then
+// committed in one atomic operation of the store, which picks between the outcomes "seat granted" and "no seat" that the plan carries.
 //
 // The rules:
 //
@@ -14,6 +14,9 @@
 //   - A wanted license is reserved or active (a seat is held and the license is in effect), waiting (no seat yet), held (the seat
 //     of a deactivated person, kept while nobody waits) or blocked (guest, not approved, inactive). Nobody is left with less than
 //     Video Pro, and nobody's creation fails for lack of a seat unless the company's policy is strict.
+//   - Above all sources stands a Super Admin's pin, for some time or for good; one to Video Pro keeps any license away. What a connection
+//     asks for that may not assign licenses waits until somebody who may approves or refuses it. Nobody stops being a guest by anything
+//     but an admin's word.
 //   - A seat that comes free goes to the queue in the same Apply: higher priority first, then the earlier request.
 //   - While a payment of the company is overdue nobody is added and no seat is given; people keep what they have and can be let go, and
 //     single sign-on goes on for the time of grace. A change of the company's tier changes nobody's license: sign-in asks for both.

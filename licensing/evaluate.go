@@ -15,9 +15,11 @@ const (
 	GuestMember MemberType = "guest"
 )
 
-// Roles. People begin with the lowest; the first local admin of a company has the highest.
+// Roles. People begin with the lowest; the first local admin of a company has the highest. Super-admins and user-admins are the company's
+// admins; only a super-admin gives licenses and makes super-admins.
 const (
 	RoleStandard   = "standard"
+	RoleUserAdmin  = "user-admin"
 	RoleSuperAdmin = "super-admin"
 )
 
@@ -81,51 +83,158 @@ func wanted(a store.Account) (Reasoned, []Reasoned) {
 			continue
 		}
 		reason := MutuallyExclusive
-		if top.Approved && !s.Approved {
+		switch {
+		case s.Refused && !s.Approved:
+			reason = RequestRefused
+		case top.Approved && !s.Approved:
 			reason = NeedsApproval
 		}
 		others = append(others, Reasoned{License: l, State: store.StateBlocked, Reason: reason})
 	}
-	block := func(r Reason) { want.State, want.Reason = store.StateBlocked, r }
+	f := &facts{account: a, top: top}
+	for _, check := range licenseChecks {
+		if check.fails(f) {
+			want.State, want.Reason = check.state, check.reason
+			if check.reason == AccountInactive && a.Seat == string(want.License) {
+				want.State = store.StateHeld
+			}
+			break
+		}
+	}
 	switch {
-	case !want.License.Paid(): // a pin to the base license
-		want = Reasoned{State: store.StateNone, Reason: Vetoed}
+	case want.Reason == Vetoed:
+		want.License = NoLicense
 		for i := range others {
 			others[i].Reason = Vetoed
 		}
-	case a.MemberType == string(GuestMember):
-		block(Guest)
-	case !top.Approved:
-		block(NeedsApproval)
-	case !a.Active && a.Seat == string(want.License):
-		want.State, want.Reason = store.StateHeld, AccountInactive
-	case !a.Active:
-		block(AccountInactive)
-	case a.Seat != string(want.License):
-		want.State, want.Reason = store.StateWaiting, WaitingForSeat
-	case a.SeatState == store.StateActive:
-		want.State = store.StateActive
-	default:
-		want.State = store.StateReserved
+	case want.Reason == "":
+		want.State = a.SeatState
+		if want.State != store.StateActive {
+			want.State = store.StateReserved
+		}
 	}
 	return want, others
 }
 
+// facts are what the checks look at.
+type facts struct {
+	company store.Company
+	account store.Account
+	top     store.Source // the source that names the wanted license
+	verdict Verdict      // for sign-in: what was decided of the license
+}
+
+// check is one question of a decision. They are asked in turn, and the first that fails gives the reason.
+type check struct {
+	reason Reason
+	state  string // of a license that fails the check
+	asks   string // the question, for people
+	fails  func(*facts) bool
+	found  func(*facts) string // what was looked at, for people
+}
+
+// licenseChecks decide the state of the license that is wanted.
+var licenseChecks = []check{
+	{
+		Vetoed, store.StateNone, "Does a Super Admin's pin leave room for a paid license?",
+		func(f *facts) bool { return !License(f.top.License).Paid() },
+		func(f *facts) string {
+			if Carrier(f.top.Kind) == CarrierPin {
+				return "pinned to " + License(f.top.License).Name()
+			}
+			return "no pin"
+		},
+	},
+	{
+		Guest, store.StateBlocked, "Is the person a coworker?",
+		func(f *facts) bool { return f.account.MemberType == string(GuestMember) },
+		func(f *facts) string { return f.account.MemberType },
+	},
+	{
+		RequestRefused, store.StateBlocked, "Has nobody refused the request?",
+		func(f *facts) bool { return !f.top.Approved && f.top.Refused },
+		func(f *facts) string { return standing(f.top) },
+	},
+	{
+		NeedsApproval, store.StateBlocked, "May whoever asks for the license assign it?",
+		func(f *facts) bool { return !f.top.Approved },
+		func(f *facts) string { return standing(f.top) },
+	},
+	{
+		AccountInactive, store.StateBlocked, "Is the account active?",
+		func(f *facts) bool { return !f.account.Active },
+		activity,
+	},
+	{
+		WaitingForSeat, store.StateWaiting, "Does the person have a seat?",
+		func(f *facts) bool { return f.account.Seat != f.top.License },
+		func(f *facts) string {
+			if f.account.Seat == "" {
+				return "no seat"
+			}
+			return "a seat of " + License(f.account.Seat).Name()
+		},
+	},
+}
+
+// signOnChecks decide whether a person may sign in through the identity provider.
+var signOnChecks = []check{
+	{UserDeactivated, "", "Is the account active?", func(f *facts) bool { return !f.account.Active }, activity},
+	{
+		GuestCannotUseSSO, "", "Is the person a coworker?",
+		func(f *facts) bool { return f.account.MemberType == string(GuestMember) },
+		func(f *facts) string { return f.account.MemberType },
+	},
+	{
+		BillingSuspended, "", "Are the company's payments in order, or is the person its Super Admin?",
+		func(f *facts) bool { return f.company.Payment == PaymentSuspended && f.account.Role != RoleSuperAdmin },
+		func(f *facts) string { return settingsOf(f.company).Payment },
+	},
+	{
+		CompanyTierHasNoSSO, "", "Does the company's plan include single sign-on?",
+		func(f *facts) bool { return f.company.Tier != TierVideoProPlus },
+		func(f *facts) string { return f.company.Tier },
+	},
+	{
+		WaitingForSeat, "", "Does the person have the seat that single sign-on needs?",
+		func(f *facts) bool {
+			wanted := f.verdict.License
+			return !f.verdict.Entitlements.SSO && wanted.State == store.StateWaiting && product(wanted.License).Entitlements.SSO
+		},
+		func(f *facts) string { return f.verdict.License.State },
+	},
+	{
+		LicenseHasNoSSO, "", "Does the license in effect include single sign-on?",
+		func(f *facts) bool { return !f.verdict.Entitlements.SSO },
+		func(f *facts) string { return f.verdict.Effective.Name() },
+	},
+}
+
+func activity(f *facts) string {
+	if f.account.Active {
+		return "active"
+	}
+	return "deactivated"
+}
+
+// standing says how a request stands.
+func standing(s store.Source) string {
+	switch {
+	case s.Approved:
+		return "approved"
+	case s.Refused:
+		return "refused"
+	}
+	return "not approved"
+}
+
 // ssoReason says why the person may not sign in; empty when they may.
 func ssoReason(c store.Company, a store.Account, v Verdict) Reason {
-	switch {
-	case !a.Active:
-		return UserDeactivated
-	case a.MemberType == string(GuestMember):
-		return GuestCannotUseSSO
-	case c.Payment == PaymentSuspended && a.Role != RoleSuperAdmin:
-		return BillingSuspended
-	case c.Tier != TierVideoProPlus:
-		return CompanyTierHasNoSSO
-	case v.Entitlements.SSO:
-		return ""
-	case v.License.State == store.StateWaiting && product(v.License.License).Entitlements.SSO:
-		return WaitingForSeat
+	f := &facts{company: c, account: a, verdict: v}
+	for _, check := range signOnChecks {
+		if check.fails(f) {
+			return check.reason
+		}
 	}
-	return LicenseHasNoSSO
+	return ""
 }

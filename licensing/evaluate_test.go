@@ -156,17 +156,6 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
-func TestReason_everyOneIsExplained(t *testing.T) {
-	for _, r := range []Reason{
-		WaitingForSeat, NeedsApproval, MutuallyExclusive, Guest, AccountInactive, Vetoed, UserDeactivated, GuestCannotUseSSO,
-		CompanyTierHasNoSSO, LicenseHasNoSSO, NoSeatAvailable, DomainOfOtherCompany, NotAPaidLicense, NegativeSeats, UnknownGroup, UnknownSetting,
-	} {
-		if r.Sentence() == "" || r.Fix() == "" {
-			t.Errorf("%s: sentence %q, fix %q", r, r.Sentence(), r.Fix())
-		}
-	}
-}
-
 func TestMemberType(t *testing.T) {
 	company := store.Company{GuestPolicy: GuestWebmail, Domains: []string{"acme.example"}}
 	careful := store.Company{GuestPolicy: GuestUnverified, Domains: []string{"acme.example"}}

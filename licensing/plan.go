@@ -220,10 +220,11 @@ func accountEvent(s situation, before *store.Account, a store.Account) store.Eve
 		ExternalID string `json:"externalId,omitempty"`
 		Connection string `json:"connection,omitempty"`
 		MemberType string `json:"memberType"`
+		Role       string `json:"role"`
 		Active     bool   `json:"active"`
 		WasActive  *bool  `json:"wasActive,omitempty"`
 	}
-	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, MemberType: a.MemberType, Active: a.Active}
+	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, MemberType: a.MemberType, Role: a.Role, Active: a.Active}
 	action := ActionUserCreate
 	if before != nil {
 		action, d.WasActive = ActionUserUpdate, &before.Active
@@ -286,6 +287,7 @@ func equalPerson(a, b store.Account) bool {
 func equalDecision(a, b store.Decision) bool {
 	return holdingOf(a) == holdingOf(b) && a.Priority == b.Priority && a.Requested.Equal(b.Requested) && a.SeatSince.Equal(b.SeatSince) &&
 		slices.EqualFunc(a.Sources, b.Sources, func(x, y store.Source) bool {
-			return same(x, y) && x.By == y.By && x.License == y.License && x.Priority == y.Priority && x.Approved == y.Approved && x.At.Equal(y.At)
+			return same(x, y) && x.By == y.By && x.License == y.License && x.Priority == y.Priority && x.Approved == y.Approved &&
+				x.Refused == y.Refused && x.At.Equal(y.At) && x.Until.Equal(y.Until)
 		})
 }

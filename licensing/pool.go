@@ -54,11 +54,11 @@ func (d *Directory) Resume(ctx context.Context) error {
 	}))...)
 }
 
-// Maintain does what falls due by time: seats held for too long are freed, times of grace end, old tombstones are dropped, sweeps that
+// Maintain does what falls due by time: seats held for too long are freed, times of grace and assignments end, old tombstones are dropped, sweeps that
 // another process left open are taken over. Run it every minute or so.
 func (d *Directory) Maintain(ctx context.Context) error {
 	_, err := d.store.DropTombstones(ctx, d.now().Add(-tombstoneFor))
-	return errors.Join(err, d.endGrace(ctx), d.Resume(ctx), d.eachPool(ctx, func(c Change, p store.Pool) error {
+	return errors.Join(err, d.eachCompany(ctx, d.endGrace), d.eachCompany(ctx, d.endAssignments), d.Resume(ctx), d.eachPool(ctx, func(c Change, p store.Pool) error {
 		if p.Held == 0 {
 			return nil
 		}
@@ -89,19 +89,28 @@ func (d *Directory) endHolds(ctx context.Context, c Change, l License) error {
 
 // eachPool calls f for every pool of every company, also after a failure.
 func (d *Directory) eachPool(ctx context.Context, f func(Change, store.Pool) error) error {
+	return d.eachCompany(ctx, func(ctx context.Context, company string) error {
+		pools, err := d.store.ListPools(ctx, company)
+		if err != nil {
+			return fmt.Errorf("pools of %s: %w", company, err)
+		}
+		var failed []error
+		for _, p := range pools {
+			failed = append(failed, f(bySystem(Change{Company: company}, "maintenance"), p))
+		}
+		return errors.Join(failed...)
+	})
+}
+
+// eachCompany calls f for every company, also after a failure.
+func (d *Directory) eachCompany(ctx context.Context, f func(ctx context.Context, company string) error) error {
 	companies, err := d.store.ListCompanies(ctx)
 	if err != nil {
 		return fmt.Errorf("companies: %w", err)
 	}
 	var failed []error
 	for _, company := range companies {
-		pools, err := d.store.ListPools(ctx, company.ID)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("pools of %s: %w", company.ID, err))
-		}
-		for _, p := range pools {
-			failed = append(failed, f(bySystem(Change{Company: company.ID}, "maintenance"), p))
-		}
+		failed = append(failed, f(ctx, company.ID))
 	}
 	return errors.Join(failed...)
 }

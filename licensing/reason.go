@@ -1,5 +1,11 @@
 package licensing
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Reason says in one word why a license is not in effect or a sign-in is refused. The words are the same in SCIM attributes,
 // pages, events and on the command line.
 type Reason string
@@ -11,6 +17,7 @@ const (
 	MutuallyExclusive Reason = "mutually_exclusive"
 	Guest             Reason = "guest"
 	AccountInactive   Reason = "account_inactive"
+	RequestRefused    Reason = "request_refused"
 	Vetoed            Reason = "vetoed"
 )
 
@@ -31,34 +38,66 @@ const (
 	NegativeSeats        Reason = "negative_seats"
 	UnknownGroup         Reason = "unknown_group"
 	UnknownSetting       Reason = "unknown_setting"
+	SuperAdminRequired   Reason = "super_admin_required"
+	NoRequest            Reason = "no_request"
+	RoleOfGuest          Reason = "role_of_guest"
+	InThePast            Reason = "in_the_past"
 )
 
-// explanation is what people are told about a reason, and what would change it.
-type explanation struct{ sentence, fix string }
+// explanation is what people are told about a reason, what would change it, and who can do that.
+type explanation struct{ sentence, fix, who string }
+
+// Who can do something about a reason.
+const (
+	whoSuperAdmin   = "a Super Admin"
+	whoCompanyAdmin = "a company admin"
+	whoIdP          = "an admin of the identity provider"
+)
 
 // explanations has a row for every reason.
 var explanations = map[Reason]explanation{
-	WaitingForSeat:       {"All seats of this license are taken; the person is in the queue.", "Buy seats, or free one: the queue fills by itself."},
-	NeedsApproval:        {"The connection that asked for this license may not assign licenses.", "A Super Admin can approve the request, or give the connection's token the scope license:assign."},
-	MutuallyExclusive:    {"Another source that ranks higher asks for a different paid license, and a person has at most one.", "Let the sources agree on one license."},
-	Guest:                {"Guests get no paid license.", "A company admin can promote the person to coworker."},
-	AccountInactive:      {"The account is deactivated.", "Reactivate the person in the identity provider."},
-	Vetoed:               {"A Super Admin has pinned the person to Video Pro.", "A Super Admin can take the pin away."},
-	UserDeactivated:      {"The account is deactivated.", "Reactivate the person in the identity provider."},
-	GuestCannotUseSSO:    {"Guests cannot use single sign-on.", "A company admin can promote the person to coworker."},
-	CompanyTierHasNoSSO:  {"The company's plan does not include single sign-on.", "Upgrade the company to Video Pro+."},
-	LicenseHasNoSSO:      {"The person's license does not include single sign-on.", "Assign Video Pro+ to the person."},
-	BillingSuspended:     {"A payment of the company is overdue.", "A Super Admin can settle it with the company's billing details."},
-	NoSeatAvailable:      {"No seat of this license is available, and the company's policy refuses what would have to wait.", "Buy seats, free one, or set the seat policy to waiting."},
-	DomainOfOtherCompany: {"The address belongs to a domain that another company has verified.", "Provision the person in the company that owns the domain."},
-	NotAPaidLicense:      {"Only paid licenses have seats and can be assigned by rules.", "Name ringex or video-pro-plus."},
-	NegativeSeats:        {"A pool cannot have fewer than 0 seats.", "Give the number of seats that were bought."},
-	UnknownGroup:         {"There is no such group in the company.", "Name the id or the display name of a group that the identity provider has pushed."},
-	UnknownSetting:       {"The company setting is not one that usher knows.", "See the command's help for the values that are allowed."},
+	WaitingForSeat:       {"All seats of this license are taken; the person is in the queue.", "Buy seats, or free one: the queue fills by itself.", whoSuperAdmin},
+	NeedsApproval:        {"The connection that asked for this license may not assign licenses.", "Approve or refuse the request, or give the connection's token the scope license:assign.", whoSuperAdmin},
+	RequestRefused:       {"A Super Admin has refused this request.", "Approve it after all, or let the identity provider stop asking for it.", whoSuperAdmin},
+	MutuallyExclusive:    {"Another source that ranks higher asks for a different paid license, and a person has at most one.", "Let the sources agree on one license.", whoIdP},
+	Guest:                {"Guests get no paid license.", "Promote the person to coworker.", whoCompanyAdmin},
+	AccountInactive:      {"The account is deactivated.", "Reactivate the person in the identity provider.", whoIdP},
+	Vetoed:               {"A Super Admin has pinned the person to Video Pro.", "Take the pin away.", whoSuperAdmin},
+	UserDeactivated:      {"The account is deactivated.", "Reactivate the person in the identity provider.", whoIdP},
+	GuestCannotUseSSO:    {"Guests cannot use single sign-on.", "Promote the person to coworker.", whoCompanyAdmin},
+	CompanyTierHasNoSSO:  {"The company's plan does not include single sign-on.", "Upgrade the company to Video Pro+.", whoSuperAdmin},
+	LicenseHasNoSSO:      {"The person's license does not include single sign-on.", "Assign Video Pro+ to the person.", whoSuperAdmin},
+	BillingSuspended:     {"A payment of the company is overdue.", "Settle it with the company's billing details.", whoSuperAdmin},
+	NoSeatAvailable:      {"No seat of this license is available, and the company's policy refuses what would have to wait.", "Buy seats, free one, or set the seat policy to waiting.", whoSuperAdmin},
+	DomainOfOtherCompany: {"The address belongs to a domain that another company has verified.", "Provision the person in the company that owns the domain.", whoIdP},
+	NotAPaidLicense:      {"Only paid licenses have seats and can be assigned by rules.", "Name ringex or video-pro-plus.", whoSuperAdmin},
+	NegativeSeats:        {"A pool cannot have fewer than 0 seats.", "Give the number of seats that were bought.", whoSuperAdmin},
+	UnknownGroup:         {"There is no such group in the company.", "Name the id or the display name of a group that the identity provider has pushed.", whoSuperAdmin},
+	UnknownSetting:       {"The setting is not one that usher knows.", "See the command's help for the values that are allowed.", whoSuperAdmin},
+	SuperAdminRequired:   {"Only a Super Admin of the company gives licenses and makes Super Admins.", "Ask a Super Admin of the company to do it.", whoSuperAdmin},
+	NoRequest:            {"Nothing that this person's sources ask for waits for a decision.", "See what they ask for with \"usher explain\".", whoSuperAdmin},
+	RoleOfGuest:          {"Guests have no role in the company.", "Promote the person to coworker first.", whoCompanyAdmin},
+	InThePast:            {"An assignment cannot end before it begins.", "Name a day to come.", whoSuperAdmin},
 }
+
+// Reasons gives all reasons, sorted.
+func Reasons() []Reason { return slices.Sorted(maps.Keys(explanations)) }
 
 // Sentence says the reason in one sentence for people; empty for no reason.
 func (r Reason) Sentence() string { return explanations[r].sentence }
 
 // Fix says in one sentence what would change it; empty for no reason.
 func (r Reason) Fix() string { return explanations[r].fix }
+
+// Who says who can change it; empty for no reason.
+func (r Reason) Who() string { return explanations[r].who }
+
+// Help says what would change it and who can do that; empty for no reason.
+func (r Reason) Help() string { return help(r.Fix(), r.Who()) }
+
+func help(fix, who string) string {
+	if fix == "" {
+		return ""
+	}
+	return fix + " " + strings.ToUpper(who[:1]) + who[1:] + " can do that."
+}

@@ -25,16 +25,20 @@ func (c Carrier) rank() int {
 	return slices.Index([]Carrier{CarrierPin, CarrierLicense, CarrierEntitlements, CarrierRoles, CarrierGroup}, c)
 }
 
-// higher orders sources by rank: approved ones first, then by carrier, then group rules by priority; of equal rank the earlier.
+// higher orders sources by rank: approved ones first and refused ones last, then by carrier, then group rules by priority; of equal rank
+// the earlier.
 func higher(a, b store.Source) int {
-	approved := func(s store.Source) int {
-		if s.Approved {
+	decided := func(s store.Source) int {
+		switch {
+		case s.Approved:
 			return 0
+		case !s.Refused:
+			return 1
 		}
-		return 1
+		return 2
 	}
 	return cmp.Or(
-		cmp.Compare(approved(a), approved(b)),
+		cmp.Compare(decided(a), decided(b)),
 		cmp.Compare(Carrier(a.Kind).rank(), Carrier(b.Kind).rank()),
 		cmp.Compare(b.Priority, a.Priority),
 		a.At.Compare(b.At),
@@ -65,7 +69,7 @@ func carry(before []store.Source, intents []Intent, actor string, mayAssign bool
 			after = slices.DeleteFunc(after, func(s store.Source) bool { return own(s) && s.By == actor })
 		case at >= 0: // the same again: it stays whose it was, unless it is approved by being said by this writer
 			if mayAssign && !after[at].Approved {
-				after[at].By, after[at].Approved = actor, true
+				after[at].By, after[at].Approved, after[at].Refused = actor, true, false
 			}
 			approved := after[at].Approved
 			after = slices.DeleteFunc(after, func(s store.Source) bool { return own(s) && !says(s) && (approved || !s.Approved) })

@@ -112,7 +112,8 @@ func (x *exchange) redraft(old, r Resource, touched []licensing.Carrier) (licens
 	}
 	d, err := x.draft(r, touched)
 	userName, _ := old["userName"].(string)
-	d.Moved = d.Email != workEmail(old, userName)
+	d.Was = workEmail(old, userName)
+	d.Moved = d.Email != d.Was
 	return d, err
 }
 

@@ -73,7 +73,9 @@ type Source struct {
 	License  string    `json:"license"`            // what it asks for
 	Priority int       `json:"priority,omitempty"` // of the rule
 	At       time.Time `json:"at"`                 // since when it asks for this license
-	Approved bool      `json:"approved"`           // whether the writer may assign licenses
+	Approved bool      `json:"approved"`           // whether the writer may assign licenses, or somebody who may has approved
+	Refused  bool      `json:"refused,omitempty"`  // whether somebody who may assign licenses has refused it
+	Until    time.Time `json:"until,omitzero"`     // when it ends by itself; zero: never
 }
 
 // Column paths: what a filter may name beside the paths of Doc. Their values are canonical strings (see [query.Canonical]).
@@ -89,6 +91,8 @@ const (
 	ColumnRole         = "@role"
 	ColumnSourceRef    = "@sourceRef" // Source.Ref of each source that has one
 	ColumnSource       = "@source"    // "kind:license" of each source, as licensing names them
+	ColumnRequest      = "@request"   // the license of each source that is neither approved nor refused
+	ColumnUntil        = "@until"     // query.DateTime: when sources end by themselves
 	ColumnMembers      = "@members"   // of a group: the ids of its members, accounts and groups
 	ColumnGroups       = "@groups"    // of an account: the ids of the groups that it is a direct member of
 	// The same as elements, JSON objects with the members value, display and type: "User" or "Group" of a member, "direct" of a group.

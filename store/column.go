@@ -16,6 +16,8 @@ func ColumnIndexes() []query.Index {
 		{Path: ColumnLicenseState, Type: query.String, Fold: true, Except: StateNone},
 		{Path: ColumnMemberType, Type: query.String, Fold: true, Except: "coworker"},
 		{Path: ColumnSourceRef, Type: query.String},
+		{Path: ColumnRequest, Type: query.String},
+		{Path: ColumnUntil, Type: query.DateTime},
 	}
 }
 
@@ -41,21 +43,36 @@ func (a *Account) Column(path string) []string {
 	case ColumnRole:
 		return text(a.Role)
 	case ColumnSourceRef:
-		var refs []string
-		for _, s := range a.Sources {
-			if s.Ref != "" {
-				refs = append(refs, s.Ref)
-			}
-		}
-		return refs
+		return a.ofSources(func(s Source) string { return s.Ref })
 	case ColumnSource:
-		var all []string
-		for _, s := range a.Sources {
-			all = append(all, s.Kind+":"+s.License)
-		}
-		return all
+		return a.ofSources(func(s Source) string { return s.Kind + ":" + s.License })
+	case ColumnRequest:
+		return a.ofSources(func(s Source) string {
+			if s.Approved || s.Refused {
+				return ""
+			}
+			return s.License
+		})
+	case ColumnUntil:
+		return a.ofSources(func(s Source) string {
+			if s.Until.IsZero() {
+				return ""
+			}
+			return query.FormatDateTime(s.Until)
+		})
 	}
 	return nil
+}
+
+// ofSources gives what value says of each source, without what is empty.
+func (a *Account) ofSources(value func(Source) string) []string {
+	var all []string
+	for _, s := range a.Sources {
+		if v := value(s); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // Column gives the canonical values of a column, nil for one that the group does not have. The engine gives the members.

@@ -26,6 +26,8 @@ type Pools interface {
 
 	// Queue gives up to limit accounts that wait for the license: higher priority first, then earlier request, then lower id.
 	Queue(ctx context.Context, company, license string, limit int) ([]Account, error)
+	// Ahead says how many accounts are before the account in the queue for the license that it waits for.
+	Ahead(ctx context.Context, a Account) (int, error)
 	// HeldSeats gives up to limit accounts whose seat of the license is held, longest held first.
 	HeldSeats(ctx context.Context, company, license string, limit int) ([]Account, error)
 	// CountSeats counts seats and queue from the accounts themselves, for checking the kept counts against.

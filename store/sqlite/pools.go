@@ -127,6 +127,21 @@ func (s *Store) Queue(ctx context.Context, company, license string, limit int) (
 		WHERE w.co = ? AND w.sku = ? ORDER BY w.prio DESC, w.since, w.id LIMIT ?`, license, limit)
 }
 
+// Ahead implements [store.Pools].
+func (s *Store) Ahead(ctx context.Context, a store.Account) (n int, err error) {
+	err = s.readCompany(ctx, a.Company, func(c *conn, co int64) error {
+		at := placeOf(a.Decision)
+		if at == nil {
+			return nil
+		}
+		ahead, err := c.integer(`SELECT count(*) FROM waiting WHERE co = ?1 AND sku = ?2
+			AND (prio > ?3 OR prio = ?3 AND (since < ?4 OR since = ?4 AND id < ?5))`, co, at.sku, at.prio, at.at, a.ID)
+		n = int(ahead)
+		return err
+	})
+	return n, err
+}
+
 // HeldSeats implements [store.Pools].
 func (s *Store) HeldSeats(ctx context.Context, company, license string, limit int) ([]store.Account, error) {
 	return s.accountsOfPool(ctx, company, "SELECT "+accountColumns+` FROM seats s CROSS JOIN users t ON t.pk = s.u

@@ -24,7 +24,7 @@ func testAccountRoundTrip(f *fixture) {
 		Requested: at, Priority: -3,
 		Sources: []store.Source{
 			{Kind: "license", By: "c-1", License: pro, At: at, Approved: true},
-			{Kind: "group-rule", Ref: "r-1", By: "root", License: other, Priority: 9, At: at},
+			{Kind: "group-rule", Ref: "r-1", By: "root", License: other, Priority: 9, At: at, Refused: true, Until: at.Add(minutes(5))},
 		},
 		MemberType: "guest", Role: "user-admin", Epoch: 4,
 	}

@@ -228,6 +228,7 @@ func (f *fixture) readings(w world) map[string]func(ctx context.Context) error {
 		"Pool":       func(ctx context.Context) error { _, err := f.Pool(ctx, w.company, pro); return err },
 		"ListPools":  func(ctx context.Context) error { _, err := f.ListPools(ctx, w.company); return err },
 		"Queue":      func(ctx context.Context) error { _, err := f.Queue(ctx, w.company, pro, 10); return err },
+		"Ahead":      func(ctx context.Context) error { _, err := f.Ahead(ctx, w.account); return err },
 		"HeldSeats":  func(ctx context.Context) error { _, err := f.HeldSeats(ctx, w.company, pro, 10); return err },
 		"CountSeats": func(ctx context.Context) error { _, err := f.CountSeats(ctx, w.company, pro); return err },
 		"ListRules":  func(ctx context.Context) error { _, err := f.ListRules(ctx, w.company); return err },

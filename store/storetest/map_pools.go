@@ -156,9 +156,30 @@ func (m *Map) Queue(ctx context.Context, company, license string, limit int) ([]
 		return nil, err
 	}
 	defer end()
-	return m.sorted(waits(company, license), limit, func(a, b accountRow) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Requested.Compare(b.Requested), cmp.Compare(a.ID, b.ID))
-	}), nil
+	return m.sorted(waits(company, license), limit, func(a, b accountRow) int { return inQueue(a.Account, b.Account) }), nil
+}
+
+// inQueue orders those who wait.
+func inQueue(a, b store.Account) int {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Requested.Compare(b.Requested), cmp.Compare(a.ID, b.ID))
+}
+
+// Ahead implements [store.Pools].
+func (m *Map) Ahead(ctx context.Context, a store.Account) (int, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	n := 0
+	if a.LicenseState == store.StateWaiting {
+		for _, row := range m.accounts.readAll(waits(a.Company, a.License)) {
+			if inQueue(row.Account, a) < 0 {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 // HeldSeats implements [store.Pools].

@@ -404,11 +404,17 @@ func testQueueOrder(f *fixture) {
 		queue, err := f.Queue(f.ctx, f.company, pro, limit)
 		f.check(err)
 		f.same(what, ids(queue, func(a store.Account) string { return a.Display }), ids(want, func(n string) string { return "Display of " + n }))
-		for _, a := range queue {
+		for i, a := range queue {
 			f.same("an account of the queue", a, f.read(a.ID), kept)
+			ahead, err := f.Ahead(f.ctx, a)
+			f.check(err)
+			f.same("how many are ahead of "+a.Display, ahead, i)
 		}
 	}
 	order("the queue", 100, "first", "second", "early", "same-1", "same-2", "late", "last")
+	none, err := f.Ahead(f.ctx, f.create(f.draft("not-waiting")))
+	f.check(err)
+	f.same("how many are ahead of who does not wait", none, 0)
 	order("its head", 3, "first", "second", "early")
 
 	f.change(made["late"], func(a *store.Account) { a.Priority = 20 })

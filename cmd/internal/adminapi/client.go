@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"syscall"
+
+	"usher/licensing"
 )
 
 // ErrNoServer is returned by [Dial] when nobody answers on the socket.
@@ -99,6 +101,53 @@ func (c *Client) ChangeConnection(ctx context.Context, company, connection strin
 	return out, err
 }
 
+// Accounts gives a page of the accounts of a company.
+func (c *Client) Accounts(ctx context.Context, company string, f AccountFilter) (AccountPage, error) {
+	var out AccountPage
+	err := c.send(ctx, http.MethodGet, &out, nil, f.values(), "companies", company, "accounts")
+	return out, err
+}
+
+// Account gives the account with the id, user name or externalId.
+func (c *Client) Account(ctx context.Context, company, account string) (Account, error) {
+	var out Account
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "accounts", account)
+	return out, err
+}
+
+// Explain says which license a person has and why, and whether they may sign in.
+func (c *Client) Explain(ctx context.Context, company, account string) (licensing.Explanation, error) {
+	var out licensing.Explanation
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "accounts", account, "explain")
+	return out, err
+}
+
+// ChangeAccount promotes or demotes a person, or gives a role.
+func (c *Client) ChangeAccount(ctx context.Context, company, account string, in AccountChange) (Account, error) {
+	var out Account
+	err := c.do(ctx, http.MethodPatch, &out, in, "companies", company, "accounts", account)
+	return out, err
+}
+
+// Assign gives a license to a person.
+func (c *Client) Assign(ctx context.Context, company, account string, in Assignment) (Account, error) {
+	var out Account
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "accounts", account, "license")
+	return out, err
+}
+
+// Unassign takes back what Assign has said; what the identity provider asks for holds again.
+func (c *Client) Unassign(ctx context.Context, company, account string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "accounts", account, "license")
+}
+
+// Decide approves or refuses what a person's sources ask for.
+func (c *Client) Decide(ctx context.Context, company, account string, in Decision) (Account, error) {
+	var out Account
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "accounts", account, "decision")
+	return out, err
+}
+
 // AddRule gives a license to the members of a group.
 func (c *Client) AddRule(ctx context.Context, company string, in NewRule) (Rule, error) {
 	var out Rule
@@ -153,6 +202,11 @@ func (c *Client) SetSeats(ctx context.Context, company, license string, total in
 
 // do sends one request and decodes the answer. in and out may be nil.
 func (c *Client) do(ctx context.Context, method string, out, in any, path ...string) error {
+	return c.send(ctx, method, out, in, nil, path...)
+}
+
+// send is do with parameters, of which the empty ones are left out.
+func (c *Client) send(ctx context.Context, method string, out, in any, parameters map[string]string, path ...string) error {
 	u := url.URL{Scheme: "http", Host: "usher", Path: "/v1"}
 	var body io.Reader = http.NoBody
 	if in != nil {
@@ -165,7 +219,15 @@ func (c *Client) do(ctx context.Context, method string, out, in any, path ...str
 	for i, segment := range path {
 		path[i] = url.PathEscape(segment)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, u.JoinPath(path...).String(), body)
+	target := u.JoinPath(path...)
+	values := target.Query()
+	for name, value := range parameters {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	target.RawQuery = values.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}

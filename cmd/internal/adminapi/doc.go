@@ -13,13 +13,21 @@
 //	DELETE /v1/companies/{company}/tokens/{id}
 //	GET    /v1/companies/{company}/connections        how often each quirk was applied included
 //	PATCH  /v1/companies/{company}/connections/{connection} ConnectionChange -> Connection
+//	GET    /v1/companies/{company}/accounts            AccountFilter as parameters -> AccountPage
+//	GET    /v1/companies/{company}/accounts/{account}
+//	PATCH  /v1/companies/{company}/accounts/{account}  AccountChange -> Account
+//	GET    /v1/companies/{company}/accounts/{account}/explain   -> licensing.Explanation
+//	PUT    /v1/companies/{company}/accounts/{account}/license   Assignment -> Account
+//	DELETE /v1/companies/{company}/accounts/{account}/license
+//	PUT    /v1/companies/{company}/accounts/{account}/decision  Decision -> Account
 //	GET    /v1/companies/{company}/rules
 //	POST   /v1/companies/{company}/rules              NewRule -> Rule
 //	DELETE /v1/companies/{company}/rules/{id}
 //	GET    /v1/companies/{company}/licenses           the pools with their numbers
 //	PUT    /v1/companies/{company}/licenses/{license} Seats -> License
 //
-// {company} is the company's short name, {connection} a connection's name or id. What is refused is answered with a problem document (RFC 9457) whose detail is one
+// {company} is the company's short name, {connection} a connection's name or id, {account} an
+// account's id, user name or externalId. What is refused is answered with a problem document (RFC 9457) whose detail is one
 // sentence for people.
 //
 // The package decides nothing about licenses: it hands changes to licensing.Directory. It leaves listening, the lock on the

@@ -34,6 +34,8 @@ type Store interface {
 	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
 	Group(ctx context.Context, company, id string) (store.Group, error)
 	ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error)
+	Account(ctx context.Context, company, id string) (store.Account, error)
+	AccountByUserName(ctx context.Context, company, userName string) (store.Account, error)
 	ListAccounts(ctx context.Context, company string, q store.Query) (store.AccountPage, error)
 	ListRules(ctx context.Context, company string) ([]store.Rule, error)
 	Pool(ctx context.Context, company, license string) (store.Pool, error)
@@ -42,6 +44,7 @@ type Store interface {
 // Directory carries out the changes that concern licenses.
 type Directory interface {
 	Apply(ctx context.Context, c licensing.Change) (licensing.Result, error)
+	Explain(ctx context.Context, company, account string) (licensing.Explanation, error)
 }
 
 // Config is what a handler is made of.
@@ -92,6 +95,13 @@ func NewHandler(c Config) *Handler {
 	h.handle("DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))
 	h.handle("GET /v1/companies/{company}/connections", h.inCompany(h.listConnections))
 	h.handle("PATCH /v1/companies/{company}/connections/{connection}", h.inCompany(h.changeConnection))
+	h.handle("GET /v1/companies/{company}/accounts", h.inCompany(h.listAccounts))
+	h.handle("GET /v1/companies/{company}/accounts/{account}", h.onAccount(h.getAccount))
+	h.handle("PATCH /v1/companies/{company}/accounts/{account}", h.onAccount(h.changeAccount))
+	h.handle("GET /v1/companies/{company}/accounts/{account}/explain", h.onAccount(h.explainAccount))
+	h.handle("PUT /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.assignLicense))
+	h.handle("DELETE /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.unassignLicense))
+	h.handle("PUT /v1/companies/{company}/accounts/{account}/decision", h.onAccount(h.decideRequest))
 	h.handle("GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
 	h.handle("POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
 	h.handle("DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))

@@ -35,7 +35,18 @@ type commands struct {
 		List   tokenList   `cmd:"" help:"List the tokens of a company."`
 		Revoke tokenRevoke `cmd:"" help:"End a token at once."`
 	} `cmd:"" help:"Tokens of identity providers."`
-	Rule struct {
+	Account struct {
+		List     accountList     `cmd:"" help:"List the accounts of a company, or those that wait for something."`
+		Assign   accountAssign   `cmd:"" help:"Give a license to a person, or keep any from them, whatever the identity provider asks for."`
+		Unassign accountUnassign `cmd:"" help:"Take back what assign has said."`
+		Approve  accountApprove  `cmd:"" help:"Approve what was asked for without the right to assign licenses."`
+		Refuse   accountRefuse   `cmd:"" help:"Refuse it."`
+		Promote  accountPromote  `cmd:"" help:"Make a coworker of a guest."`
+		Demote   accountDemote   `cmd:"" help:"Make a guest of a coworker."`
+		Role     accountRole     `cmd:"" help:"Give a coworker a role."`
+	} `cmd:"" help:"The people of a company."`
+	Explain explainCommand `cmd:"" help:"Say which license a person has and why, whether they may sign in, and what would change it."`
+	Rule    struct {
 		Add    ruleAdd    `cmd:"" help:"Give a license to the members of a group."`
 		List   ruleList   `cmd:"" help:"List the license rules of a company, those that win first."`
 		Remove ruleRemove `cmd:"" help:"Take a license rule away."`

@@ -157,7 +157,7 @@ func TestWhy(t *testing.T) {
 		{userState{State: "reserved", Sources: []string{"pin:ringex"}}, "Super Admin"},
 		{userState{State: "held", Reason: "account_inactive"}, "deactivated. The seat is kept"},
 		{userState{State: "waiting", Reason: "waiting_for_seat"}, "Buy seats"},
-		{userState{State: "blocked", Reason: "guest"}, "promote"},
+		{userState{State: "blocked", Reason: "guest"}, "A company admin can"},
 		{userState{State: "blocked", Reason: "needs_approval"}, "license:assign"},
 	}
 	for _, tt := range tests {

@@ -86,7 +86,7 @@ func (u userState) why() string {
 		return licensing.Reason(u.Reason).Sentence() + " The seat is kept for a return while nobody waits for it."
 	}
 	reason := licensing.Reason(u.Reason)
-	return strings.TrimSpace(reason.Sentence() + " " + reason.Fix())
+	return strings.TrimSpace(reason.Sentence() + " " + reason.Help())
 }
 
 // through names what the license came by.
