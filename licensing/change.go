@@ -107,9 +107,10 @@ type DeleteGroup struct {
 	IfVersion int64
 }
 
-// AddRule gives a license to the members of a group.
+// AddRule gives a license to the members of a group, or to the people with a value.
 type AddRule struct {
-	Group    string // id
+	Group    string       // id; empty for a rule on a value
+	Match    *store.Match // the value; nil for a rule on a group
 	License  License
 	Priority int // the larger wins
 }
@@ -190,6 +191,17 @@ func (Assign) operation()        {}
 func (Decide) operation()        {}
 func (SetMember) operation()     {}
 func (SetRole) operation()       {}
+
+// mayDo refuses what only a Super Admin does to others than one. What users, groups and roles are made to ask for is not refused but waits.
+func mayDo(c Change) error {
+	switch c.Do.(type) {
+	case AddRule, RemoveRule, SetSeats, SetCompany, Assign, Decide:
+		if !c.MayAssign {
+			return refuse(SuperAdminRequired, "")
+		}
+	}
+	return nil
+}
 
 // Result is what a Change came to.
 type Result struct {

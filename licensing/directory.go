@@ -91,6 +91,9 @@ func (d *Directory) now() time.Time { return d.clock().UTC().Truncate(time.Milli
 // written and before the accounts that it concerns were: repeating the request finishes that, and Maintain does. When only the queue
 // could not be served the change is done; that is logged and left to Maintain.
 func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
+	if err := mayDo(c); err != nil {
+		return Result{}, err
+	}
 	switch do := c.Do.(type) {
 	case CreateAccount:
 		return d.createAccount(ctx, c, do)
@@ -132,8 +135,12 @@ func (d *Directory) situation(ctx context.Context, c Change) (situation, error) 
 	if err != nil {
 		return situation{}, fmt.Errorf("company %s: %w", c.Company, err)
 	}
+	rules, err := d.store.ListRules(ctx, c.Company)
+	if err != nil {
+		return situation{}, fmt.Errorf("rules: %w", err)
+	}
 	return situation{
-		company: company, change: c, now: d.now(),
+		company: company, change: c, now: d.now(), rules: newRuleSet(rules),
 		pools: func(l License) (store.Pool, error) { return d.store.Pool(ctx, c.Company, string(l)) },
 	}, nil
 }
@@ -151,7 +158,7 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 	}
 	fresh := store.Account{Company: c.Company, Connection: do.Connection, Created: s.now, Modified: s.now}
 	fresh.Role, fresh.MemberType = RoleStandard, string(memberType(s.company, do.Draft.Email, d.webmail))
-	apply(&fresh, do.Draft, c, s.now)
+	apply(s, &fresh, do.Draft)
 	for range attempts {
 		adopt, err := d.adopt(ctx, &fresh)
 		if err != nil {
@@ -267,7 +274,7 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 		if after.Connection == "" {
 			after.Connection = do.Connection
 		}
-		apply(&after, draft, s.change, s.now)
+		apply(s, &after, draft)
 		if draft.Moved && d.becomesGuest(s.company, draft) {
 			demote(&after)
 		}
@@ -322,10 +329,11 @@ func (d *Directory) editOnce(
 }
 
 // apply writes a draft into an account.
-func apply(a *store.Account, draft Draft, c Change, now time.Time) {
+func apply(s situation, a *store.Account, draft Draft) {
 	a.UserName, a.ExternalID, a.Display, a.Active = draft.UserName, draft.ExternalID, draft.Display, draft.Active
 	a.Doc, a.Terms = draft.Doc, draft.Terms
-	a.Sources = carry(a.Sources, draft.Intents, c.Actor.ID, c.MayAssign, now)
+	a.Sources = carry(a.Sources, draft.Intents, s.change.Actor.ID, s.change.MayAssign, s.now)
+	a.Sources = s.rules.followValues(a, s.now)
 }
 
 func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccount) (Result, error) {
@@ -389,6 +397,9 @@ func (d *Directory) follow(ctx context.Context, s situation, p plan, stored stor
 		queues = append(queues, License(stored.License))
 	}
 	d.attend(ctx, s.change, queues...)
+	if err := d.catchUp(ctx, s, stored); err != nil {
+		d.log.Error("an account was not held against a rule that was made meanwhile", "company", s.company.ID, "account", stored.ID, "request", s.change.Request, "error", err)
+	}
 	if !waits {
 		return stored
 	}

@@ -9,7 +9,7 @@
 //
 //   - Everyone has Video Pro, which is free and has no seats. On top of it a person has at most one paid license, which takes a seat
 //     of the company's pool ([Catalog]).
-//   - Whatever asks for a license is a source: the attribute license, entitlements, roles, each group rule. All sources are kept as
+//   - Whatever asks for a license is a source: the attribute license, entitlements, roles, each rule on a group or a value. All sources are kept as
 //     long as what they wrote is there; the highest ranking one names the license that is wanted ([Evaluate]).
 //   - A wanted license is reserved or active (a seat is held and the license is in effect), waiting (no seat yet), held (the seat
 //     of a deactivated person, kept while nobody waits) or blocked (guest, not approved, inactive). Nobody is left with less than
@@ -22,6 +22,8 @@
 //     single sign-on goes on for the time of grace. A change of the company's tier changes nobody's license: sign-in asks for both.
 //   - A rule on a group is for the accounts that are members of that very group. Those of a group in it get nothing by it, as in
 //     Entra's group-based licensing: who pushes a tree of groups would not expect the whole tree to take seats.
+//   - A rule on a value follows the value: it is asked again with each change of a person's document. What a change of rules would do can
+//     be seen before ([Directory.Forecast]).
 //   - What concerns more than one account (a group, a rule) is one atomic write of the fact and a sweep over the accounts, which
 //     survives a crash.
 //

@@ -51,7 +51,8 @@ type Step struct {
 // Asking is one source with what becomes of it.
 type Asking struct {
 	Carrier  Carrier   `json:"carrier"`
-	Group    string    `json:"group,omitempty"` // of a rule: the group's name
+	Group    string    `json:"group,omitempty"` // of a rule on a group: its name
+	About    string    `json:"about,omitempty"` // of a rule on a value: the condition
 	Rule     string    `json:"rule,omitempty"`  // and the rule's id
 	License  License   `json:"license"`
 	Priority int       `json:"priority,omitempty"`
@@ -201,6 +202,10 @@ func (d *Directory) askings(ctx context.Context, a store.Account, v Verdict) ([]
 			if r.ID != s.Ref {
 				continue
 			}
+			if r.Match != nil {
+				x.About = r.Match.About
+				continue
+			}
 			g, err := d.store.Group(ctx, a.Company, r.Group)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, fmt.Errorf("group %s: %w", r.Group, err)
@@ -283,6 +288,8 @@ func (s Asking) String() string {
 		what = "a pin"
 	case CarrierGroup:
 		what = fmt.Sprintf("the rule on the group %q (priority %d)", s.Group, s.Priority)
+	case CarrierValue:
+		what = fmt.Sprintf("the rule on those with %s (priority %d)", s.About, s.Priority)
 	default:
 		what = "the attribute " + string(s.Carrier)
 	}

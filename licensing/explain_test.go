@@ -181,6 +181,7 @@ var scenes = map[string]scene{
 	"negative_seats":     refused(func(*world) licensing.Operation { return licensing.SetSeats{License: plus, Total: -1} }),
 	"unknown_group":      refused(func(*world) licensing.Operation { return licensing.AddRule{Group: "nobody's", License: plus} }),
 	"unknown_setting":    refused(func(*world) licensing.Operation { return payment("gold", time.Time{}) }),
+	"no_condition":       refused(func(*world) licensing.Operation { return licensing.AddRule{License: plus} }),
 	"super_admin_required": refused(func(w *world) licensing.Operation {
 		return licensing.Assign{ID: w.create("carl").ID, License: plus}
 	}),

@@ -3,19 +3,16 @@ package licensing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"usher/store"
 )
 
-// Actions of the events of groups and rules.
+// Actions of the events of groups.
 const (
 	ActionGroupCreate = "group.create"
 	ActionGroupUpdate = "group.update"
 	ActionGroupDelete = "group.delete"
-	ActionRuleAdd     = "rule.add"
-	ActionRuleRemove  = "rule.remove"
 )
 
 // named is how many members an event names; of more it gives the number.
@@ -139,52 +136,4 @@ func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (
 		}
 	}
 	return Result{Changed: true}, errors.Join(err, lateErr)
-}
-
-func (d *Directory) addRule(ctx context.Context, c Change, do AddRule) (Result, error) {
-	if !do.License.Paid() {
-		return Result{}, refuse(NotAPaidLicense, "A rule cannot give %s: everyone has it.", do.License.Name())
-	}
-	now := d.now()
-	rule := store.Rule{
-		ID: store.NewID(), Company: c.Company, Group: do.Group, License: string(do.License),
-		Priority: do.Priority, By: c.Actor.ID, Created: now,
-	}
-	sweep := newSweep(c, now, cause{Group: do.Group, Rules: []string{rule.ID}})
-	event := newEvent(c, now, store.EventRule, ActionRuleAdd, rule.ID, rule)
-	err := d.store.CreateRule(ctx, rule, sweep, []store.Event{event})
-	if errors.Is(err, store.ErrNotFound) {
-		return Result{}, refuse(UnknownGroup, "The company has no group %q.", do.Group)
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Rule: rule, Created: true, Changed: true}, d.sweep(ctx, *sweep)
-}
-
-func (d *Directory) removeRule(ctx context.Context, c Change, do RemoveRule) (Result, error) {
-	now := d.now()
-	sweep := newSweep(c, now, cause{Rules: []string{do.ID}})
-	event := newEvent(c, now, store.EventRule, ActionRuleRemove, do.ID, nil)
-	if err := d.store.DeleteRule(ctx, c.Company, do.ID, sweep, []store.Event{event}); err != nil {
-		return Result{}, err
-	}
-	return Result{Changed: true}, d.sweep(ctx, *sweep)
-}
-
-// rulesOf gives the rules on one group.
-func (d *Directory) rulesOf(ctx context.Context, company, group string) ([]store.Rule, error) {
-	rules, err := d.store.ListRules(ctx, company)
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	return slices.DeleteFunc(rules, func(r store.Rule) bool { return r.Group != group }), nil
-}
-
-func ids(rules []store.Rule) []string {
-	var all []string
-	for _, r := range rules {
-		all = append(all, r.ID)
-	}
-	return all
 }

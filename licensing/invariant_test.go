@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"usher/licensing"
 	"usher/store"
+	"usher/store/query"
 	"usher/store/storetest"
 )
 
@@ -82,8 +84,43 @@ func (w *world) checkInvariants(t interface{ Fatalf(string, ...any) }) {
 			t.Fatalf("%s: the ledger says %+v, the account %+v", a.Display, said, is)
 		}
 	}
+	w.checkRules(t, page.Accounts)
 	if sweeps, err := w.store.ListSweeps(ctx); err != nil || len(sweeps) > 0 {
 		t.Fatalf("open sweeps: %v, %v", sweeps, err)
+	}
+}
+
+// checkRules checks that the sources of rules are exactly those of the rules that hold.
+func (w *world) checkRules(t interface{ Fatalf(string, ...any) }, accounts []store.Account) {
+	ctx := context.Background()
+	rules, err := w.store.ListRules(ctx, w.company)
+	if err != nil {
+		t.Fatalf("rules: %v", err)
+	}
+	var ids []string
+	for _, a := range accounts {
+		ids = append(ids, a.ID)
+	}
+	memberships, err := w.store.MembershipsOf(ctx, w.company, ids)
+	if err != nil {
+		t.Fatalf("memberships: %v", err)
+	}
+	for _, a := range accounts {
+		want, got := map[string]bool{}, map[string]bool{}
+		for _, r := range rules {
+			if r.Match != nil && query.Compile(r.Match.Node()).Match(&a) ||
+				slices.ContainsFunc(memberships[a.ID], func(m store.Membership) bool { return m.Group == r.Group }) {
+				want[r.ID] = true
+			}
+		}
+		for _, s := range a.Sources {
+			if s.Ref != "" {
+				got[s.Ref] = true
+			}
+		}
+		if !maps.Equal(want, got) {
+			t.Fatalf("%s: sources of the rules %v, but %v hold", a.Display, got, want)
+		}
 	}
 }
 
@@ -129,6 +166,56 @@ func (w *world) replay(t interface{ Fatalf(string, ...any) }) map[string]held {
 			state[e.Target] = d.To
 		}
 	}
+}
+
+// titles are names that rules on values look for.
+var titles = []string{"engineer", "sales engineer", "sales"}
+
+// foretold applies a change of rules and compares what it was said to do with what it does.
+func (w *world) foretold(t *rapid.T, do licensing.Operation, apply func(licensing.Operation) licensing.Result) licensing.Result {
+	told, err := w.dir.Forecast(context.Background(), w.as("okta", do))
+	var refusal *licensing.Refusal // the group is gone
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.As(err, &refusal) {
+		t.Fatalf("forecast of %+v: %v", do, err)
+	}
+	accounts := func() map[string]store.Account {
+		page, err := w.store.ListAccounts(context.Background(), w.company, store.Query{Limit: 10_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]store.Account{}
+		for _, a := range page.Accounts {
+			all[a.ID] = a
+		}
+		return all
+	}
+	before := accounts()
+	r := apply(do)
+	if !r.Changed { // refused: the one who asks may not assign licenses
+		return r
+	}
+	shifts := map[string]licensing.Shift{}
+	for _, s := range told.Shifts {
+		shifts[s.Account] = s
+	}
+	fromQueue, swaps := 0, 0
+	for id, a := range accounts() {
+		b, s := before[id], shifts[id]
+		waited := b.LicenseState == store.StateWaiting
+		switch {
+		case b.Seat != "" && a.Seat != "" && b.Seat != a.Seat:
+			swaps++
+		case s == licensing.Shift{} && waited && a.Seat == a.License && a.Seat != "":
+			fromQueue++
+		}
+		if s != (licensing.Shift{}) && told.FromQueue == 0 && (a.Effective != string(s.To) || a.LicenseState != s.State || a.LicenseReason != string(s.Reason)) {
+			t.Fatalf("%+v: %s was to have %+v, and has %s %s %q", do, a.Display, s, a.Effective, a.LicenseState, a.LicenseReason)
+		}
+	}
+	if swaps == 0 && fromQueue != told.FromQueue {
+		t.Fatalf("%+v: %d from the queue, told were %d", do, fromQueue, told.FromQueue)
+	}
+	return r
 }
 
 var allCarriers = []licensing.Carrier{licensing.CarrierLicense, licensing.CarrierEntitlements, licensing.CarrierRoles}
@@ -206,15 +293,31 @@ func TestDirectory_invariants(t *testing.T) {
 			},
 			"ungroup": func(t *rapid.T) { apply(licensing.DeleteGroup{ID: one(groups, "group")}) },
 			"rule": func(t *rapid.T) {
-				r := apply(licensing.AddRule{
+				do := licensing.AddRule{
 					Group: one(groups, "group"), License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"),
 					Priority: rapid.IntRange(0, 2).Draw(t, "priority"),
-				})
-				if r.Created {
+				}
+				if r := w.foretold(t, do, apply); r.Created {
 					rules = append(rules, r.Rule.ID)
 				}
 			},
-			"unrule": func(t *rapid.T) { apply(licensing.RemoveRule{ID: one(rules, "rule")}) },
+			"value rule": func(t *rapid.T) {
+				do := licensing.AddRule{
+					Match:   &store.Match{Paths: []string{"displayName"}, Value: rapid.SampledFrom(titles).Draw(t, "title"), Suffix: rapid.Bool().Draw(t, "suffix")},
+					License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"),
+				}
+				if r := w.foretold(t, do, apply); r.Created {
+					rules = append(rules, r.Rule.ID)
+				}
+			},
+			"title": func(t *rapid.T) {
+				title := rapid.SampledFrom(titles).Draw(t, "title")
+				apply(w.edit(one(people, "person"), func(d *licensing.Draft) { d.Display = title }))
+			},
+			"unrule": func(t *rapid.T) {
+				do := licensing.RemoveRule{ID: one(rules, "rule")}
+				w.foretold(t, do, apply)
+			},
 			"seats": func(t *rapid.T) {
 				apply(licensing.SetSeats{License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"), Total: rapid.IntRange(0, 4).Draw(t, "total")})
 			},

@@ -17,6 +17,7 @@ type situation struct {
 	now     time.Time
 	// pools gives the numbers of a pool. It is asked only for the licenses that the account wants or holds.
 	pools func(License) (store.Pool, error)
+	rules ruleSet
 	// inTurn says that it is the account's turn in the queue, so that it need not stand behind those who wait.
 	inTurn bool
 	// queues says that the change waits for a seat whatever the company's policy: changes of groups and rules do.

@@ -42,6 +42,7 @@ const (
 	NoRequest            Reason = "no_request"
 	RoleOfGuest          Reason = "role_of_guest"
 	InThePast            Reason = "in_the_past"
+	NoCondition          Reason = "no_condition"
 )
 
 // explanation is what people are told about a reason, what would change it, and who can do that.
@@ -77,6 +78,7 @@ var explanations = map[Reason]explanation{
 	SuperAdminRequired:   {"Only a Super Admin of the company gives licenses and makes Super Admins.", "Ask a Super Admin of the company to do it.", whoSuperAdmin},
 	NoRequest:            {"Nothing that this person's sources ask for waits for a decision.", "See what they ask for with \"usher explain\".", whoSuperAdmin},
 	RoleOfGuest:          {"Guests have no role in the company.", "Promote the person to coworker first.", whoCompanyAdmin},
+	NoCondition:          {"A rule is about a group or about a value that a person has.", "Name either a group or an attribute with its value.", whoSuperAdmin},
 	InThePast:            {"An assignment cannot end before it begins.", "Name a day to come.", whoSuperAdmin},
 }
 

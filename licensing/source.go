@@ -18,15 +18,22 @@ const (
 	CarrierEntitlements Carrier = "entitlements" // RFC 7643 section 4.1.2
 	CarrierRoles        Carrier = "roles"        // RFC 7643 section 4.1.2
 	CarrierGroup        Carrier = "group"        // a rule on a group
+	CarrierValue        Carrier = "value"        // a rule on a value of the person's, such as their department; of the same rank
 )
 
 // rank of a carrier; smaller goes first.
 func (c Carrier) rank() int {
+	if c == CarrierValue {
+		c = CarrierGroup
+	}
 	return slices.Index([]Carrier{CarrierPin, CarrierLicense, CarrierEntitlements, CarrierRoles, CarrierGroup}, c)
 }
 
-// higher orders sources by rank: approved ones first and refused ones last, then by carrier, then group rules by priority; of equal rank
-// the earlier.
+// byRule says whether it is rules that carry it.
+func (c Carrier) byRule() bool { return c == CarrierGroup || c == CarrierValue }
+
+// higher orders sources by rank: approved ones first and refused ones last, then by carrier, then rules by priority; of equal rank the
+// earlier.
 func higher(a, b store.Source) int {
 	decided := func(s store.Source) int {
 		switch {
@@ -85,12 +92,12 @@ func carry(before []store.Source, intents []Intent, actor string, mayAssign bool
 	return after
 }
 
-// carryRules gives the sources after the group rules that hold for the account have become exactly the ones given.
+// carryRules gives the sources after the rules that hold for the account have become exactly the ones given.
 func carryRules(before []store.Source, rules []store.Rule, now time.Time) []store.Source {
 	var after []store.Source
 	since := map[string]time.Time{}
 	for _, s := range before {
-		if s.Kind == string(CarrierGroup) {
+		if Carrier(s.Kind).byRule() {
 			since[s.Ref] = s.At
 			continue
 		}
@@ -102,7 +109,7 @@ func carryRules(before []store.Source, rules []store.Rule, now time.Time) []stor
 			at = now
 		}
 		after = append(after, store.Source{
-			Kind: string(CarrierGroup), Ref: r.ID, By: r.By, License: r.License, Priority: r.Priority, At: at, Approved: true,
+			Kind: string(carrierOf(r)), Ref: r.ID, By: r.By, License: r.License, Priority: r.Priority, At: at, Approved: true,
 		})
 	}
 	slices.SortStableFunc(after, higher)

@@ -12,11 +12,13 @@ import (
 	"usher/store/query"
 )
 
-// cause says which accounts a sweep is to bring in line: those named, the members of a group, and those with a source from a rule.
+// cause says which accounts a sweep is to bring in line: those named, the members of a group, those with a value, and those with a source
+// from a rule.
 type cause struct {
-	Accounts []string `json:"accounts,omitempty"`
-	Group    string   `json:"group,omitempty"`
-	Rules    []string `json:"rules,omitempty"`
+	Accounts []string     `json:"accounts,omitempty"`
+	Group    string       `json:"group,omitempty"`
+	Match    *store.Match `json:"match,omitempty"`
+	Rules    []string     `json:"rules,omitempty"`
 	// Orphans says that the rules have lost their group and go when the sweep is done.
 	Orphans bool `json:"orphans,omitempty"`
 }
@@ -145,18 +147,25 @@ func (d *Directory) stages(company string, why cause) []stage {
 			return found, err
 		})
 	}
+	if why.Match != nil {
+		all = append(all, d.listed(company, why.Match.Node()))
+	}
 	for _, rule := range why.Rules {
-		from := query.Leaf{Path: store.ColumnSourceRef, Op: query.Equal, Type: query.String, Value: rule}
-		all = append(all, func(ctx context.Context, after string) ([]string, error) {
-			page, err := d.store.ListAccounts(ctx, company, store.Query{Filter: from, After: after, Limit: chunk})
-			found := make([]string, len(page.Accounts))
-			for i, a := range page.Accounts {
-				found[i] = a.ID
-			}
-			return found, err
-		})
+		all = append(all, d.listed(company, query.Leaf{Path: store.ColumnSourceRef, Op: query.Equal, Type: query.String, Value: rule}))
 	}
 	return all
+}
+
+// listed is the stage of the accounts that a filter matches.
+func (d *Directory) listed(company string, filter query.Node) stage {
+	return func(ctx context.Context, after string) ([]string, error) {
+		page, err := d.store.ListAccounts(ctx, company, store.Query{Filter: filter, After: after, Limit: chunk})
+		found := make([]string, len(page.Accounts))
+		for i, a := range page.Accounts {
+			found[i] = a.ID
+		}
+		return found, err
+	}
 }
 
 func (d *Directory) runStage(
@@ -255,35 +264,40 @@ func (p plan) loses() bool { return p.waits == NoLicense }
 
 // planRules plans the accounts with the sources that the rules give them as the memberships stand now.
 func (d *Directory) planRules(ctx context.Context, s situation, asked time.Time, ids []string) ([]plan, error) {
-	rules, err := d.store.ListRules(ctx, s.company.ID)
-	if err != nil {
-		return nil, err
-	}
+	var plans []plan
+	err := d.planEach(ctx, s, asked, ids, func(p plan) error {
+		plans = append(plans, p)
+		return nil
+	})
+	return plans, err
+}
+
+// planEach is planRules that gives each plan to a function before the next is made.
+func (d *Directory) planEach(ctx context.Context, s situation, asked time.Time, ids []string, to func(plan) error) error {
 	accounts, err := d.store.AccountsByID(ctx, s.company.ID, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	memberships, err := d.store.MembershipsOf(ctx, s.company.ID, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var plans []plan
 	for i := range accounts {
 		before := accounts[i]
-		hold := slices.DeleteFunc(slices.Clone(rules), func(r store.Rule) bool {
-			return !slices.ContainsFunc(memberships[before.ID], func(m store.Membership) bool { return m.Group == r.Group })
+		hold := s.rules.hold(&before, func(r store.Rule) bool {
+			return slices.ContainsFunc(memberships[before.ID], func(m store.Membership) bool { return m.Group == r.Group })
 		})
 		after := before
 		after.Sources = carryRules(before.Sources, hold, asked)
 		p, err := makePlan(s, &before, after)
-		if err != nil {
-			return nil, err
+		if err == nil && p.changed {
+			err = to(p)
 		}
-		if p.changed {
-			plans = append(plans, p)
+		if err != nil {
+			return err
 		}
 	}
-	return plans, nil
+	return nil
 }
 
 // dropRules removes rules whose group is gone.

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,11 +13,17 @@ import (
 
 // loadRules reads the rules of a company. They are kept with it, because every change of a group asks for them.
 func (c *company) loadRules(from *conn) error {
-	r := from.query("SELECT id, grp, license, prio, author, created FROM rules WHERE co = ?", c.co)
+	r := from.query("SELECT id, grp, license, prio, author, created, cond FROM rules WHERE co = ?", c.co)
 	for r.next() {
-		c.rules = append(c.rules, store.Rule{
+		rule := store.Rule{
 			ID: r.text(0), Company: c.ID, Group: r.text(1), License: r.text(2), Priority: int(r.int(3)), By: r.text(4), Created: r.time(5),
-		})
+		}
+		if cond := r.text(6); cond != "" {
+			if err := json.Unmarshal([]byte(cond), &rule.Match); err != nil {
+				return fmt.Errorf("sqlite: condition of the rule %s: %w", rule.ID, err)
+			}
+		}
+		c.rules = append(c.rules, rule)
 	}
 	slices.SortFunc(c.rules, byRank)
 	return r.err
@@ -40,13 +48,23 @@ func (s *Store) CreateRule(ctx context.Context, rule store.Rule, sweep *store.Sw
 	if err != nil {
 		return err
 	}
-	err = s.writeCompany(ctx, rule.Company, func(t *tx, co int64) error {
-		found, err := t.exists("SELECT 1 FROM groups WHERE co = ? AND id = ?", co, rule.Group)
-		if err := orNotFound(found, err); err != nil {
-			return err
+	var cond any
+	if rule.Match != nil {
+		b, err := json.Marshal(rule.Match)
+		if err != nil {
+			return fmt.Errorf("sqlite: %w", err)
 		}
-		if _, err := t.exec("INSERT INTO rules (id, co, grp, license, prio, author, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			rule.ID, co, rule.Group, rule.License, rule.Priority, optional(rule.By), rule.Created); err != nil {
+		cond = string(b)
+	}
+	err = s.writeCompany(ctx, rule.Company, func(t *tx, co int64) error {
+		if rule.Match == nil {
+			found, err := t.exists("SELECT 1 FROM groups WHERE co = ? AND id = ?", co, rule.Group)
+			if err := orNotFound(found, err); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec("INSERT INTO rules (id, co, grp, license, prio, author, created, cond) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			rule.ID, co, rule.Group, rule.License, rule.Priority, optional(rule.By), rule.Created, cond); err != nil {
 			return conflict(err, "Rule.ID", rule.ID)
 		}
 		return t.because(co, sweep, events)

@@ -36,10 +36,17 @@ func testRules(f *fixture) {
 	f.check(f.DeleteRule(f.ctx, f.company, low.ID, f.sweep(low.ID), []store.Event{f.event("rule.delete", low.ID)}))
 	list(high, alsoLow)
 
+	valued := rule(5)
+	valued.Group = ""
+	valued.Match = &store.Match{Paths: []string{"department", "title"}, Value: "sales", Fold: true, Suffix: true, About: "department or title ends with Sales"}
+	f.check(f.CreateRule(f.ctx, valued, f.sweep(valued.ID), []store.Event{f.event("rule.create", valued.ID)}))
+	list(high, valued, alsoLow)
+	f.check(f.DeleteRule(f.ctx, f.company, valued.ID, nil, nil))
+
 	sweeps, err := f.ListSweeps(f.ctx)
 	f.check(err)
-	f.same("causes of sweeps", ids(sweeps, func(s store.Sweep) string { return s.Cause }), []string{low.ID, high.ID, alsoLow.ID, low.ID})
-	f.same("events", ids(f.log(f.company), func(e store.Event) string { return e.Target }), []string{low.ID, high.ID, alsoLow.ID, low.ID})
+	f.same("causes of sweeps", ids(sweeps, func(s store.Sweep) string { return s.Cause }), []string{low.ID, high.ID, alsoLow.ID, low.ID, valued.ID})
+	f.same("events", ids(f.log(f.company), func(e store.Event) string { return e.Target }), []string{low.ID, high.ID, alsoLow.ID, low.ID, valued.ID})
 }
 
 func testSweeps(f *fixture) {

@@ -15,8 +15,10 @@ func (m *Map) CreateRule(ctx context.Context, r store.Rule, sweep *store.Sweep, 
 		return err
 	}
 	defer end()
-	if _, err := m.groups.read(join(r.Company, r.Group)); err != nil {
-		return err
+	if r.Match == nil {
+		if _, err := m.groups.read(join(r.Company, r.Group)); err != nil {
+			return err
+		}
 	}
 	if !m.rules.create(join(r.Company, r.ID), r, notices(sweep, events)) {
 		return &store.ConflictError{Field: "ID", Value: r.ID}

@@ -37,6 +37,9 @@ func RunReopen(t *testing.T, open func(t *testing.T, dir string, indexes []query
 	}
 	f.change(w.account, func(a *store.Account) { a.Epoch++ }, events...)
 
+	f.check(f.CreateRule(f.ctx, store.Rule{
+		ID: store.NewID(), Company: w.company, Match: &store.Match{Paths: []string{"title"}, Value: "boss"}, License: pro, Created: at,
+	}, nil, nil))
 	before := f.snapshot(w.company)
 	w.sweep.Cursor = "half-way"
 	before.Sweeps = []store.Sweep{w.sweep} // whoever worked on it is gone, and the lease with them

@@ -148,10 +148,24 @@ func (c *Client) Decide(ctx context.Context, company, account string, in Decisio
 	return out, err
 }
 
-// AddRule gives a license to the members of a group.
+// AddRule gives a license by a rule.
 func (c *Client) AddRule(ctx context.Context, company string, in NewRule) (Rule, error) {
 	var out Rule
 	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "rules")
+	return out, err
+}
+
+// ForecastRule says what AddRule would do.
+func (c *Client) ForecastRule(ctx context.Context, company string, in NewRule) (licensing.Forecast, error) {
+	var out licensing.Forecast
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "rules", "forecast")
+	return out, err
+}
+
+// ForecastRemoval says what RemoveRule would do.
+func (c *Client) ForecastRemoval(ctx context.Context, company, id string) (licensing.Forecast, error) {
+	var out licensing.Forecast
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "rules", id, "forecast")
 	return out, err
 }
 

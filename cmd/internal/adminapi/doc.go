@@ -22,7 +22,9 @@
 //	PUT    /v1/companies/{company}/accounts/{account}/decision  Decision -> Account
 //	GET    /v1/companies/{company}/rules
 //	POST   /v1/companies/{company}/rules              NewRule -> Rule
+//	PUT    /v1/companies/{company}/rules/forecast     NewRule -> licensing.Forecast, and nothing is changed
 //	DELETE /v1/companies/{company}/rules/{id}
+//	GET    /v1/companies/{company}/rules/{id}/forecast  of its removal -> licensing.Forecast
 //	GET    /v1/companies/{company}/licenses           the pools with their numbers
 //	PUT    /v1/companies/{company}/licenses/{license} Seats -> License
 //

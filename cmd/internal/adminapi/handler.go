@@ -44,6 +44,7 @@ type Store interface {
 // Directory carries out the changes that concern licenses.
 type Directory interface {
 	Apply(ctx context.Context, c licensing.Change) (licensing.Result, error)
+	Forecast(ctx context.Context, c licensing.Change) (licensing.Forecast, error)
 	Explain(ctx context.Context, company, account string) (licensing.Explanation, error)
 }
 
@@ -104,7 +105,9 @@ func NewHandler(c Config) *Handler {
 	h.handle("PUT /v1/companies/{company}/accounts/{account}/decision", h.onAccount(h.decideRequest))
 	h.handle("GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
 	h.handle("POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
+	h.handle("PUT /v1/companies/{company}/rules/forecast", h.inCompany(h.forecastRule))
 	h.handle("DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
+	h.handle("GET /v1/companies/{company}/rules/{id}/forecast", h.inCompany(h.forecastRemoval))
 	h.handle("GET /v1/companies/{company}/schemas", h.inCompany(h.listSchemas))
 	h.handle("PUT /v1/companies/{company}/schemas/{type}", h.inCompany(h.putSchema))
 	h.handle("DELETE /v1/companies/{company}/schemas/{urn}", h.inCompany(h.removeSchema))
@@ -167,9 +170,12 @@ func (h *Handler) inCompany(op companyOperation) operation {
 
 // apply hands a change to the directory. Who reaches this API may assign licenses.
 func (h *Handler) apply(ctx context.Context, c call, company string, do licensing.Operation) (licensing.Result, error) {
-	return h.directory.Apply(ctx, licensing.Change{
-		Company: company, Actor: c.actor, Door: licensing.DoorAdmin, Request: c.id, MayAssign: true, Do: do,
-	})
+	return h.directory.Apply(ctx, h.change(c, company, do))
+}
+
+// change is the change of a request.
+func (h *Handler) change(c call, company string, do licensing.Operation) licensing.Change {
+	return licensing.Change{Company: company, Actor: c.actor, Door: licensing.DoorAdmin, Request: c.id, MayAssign: true, Do: do}
 }
 
 // event makes the event of a change that the handler writes itself.

@@ -20,6 +20,7 @@ import (
 
 	"usher/licensing"
 	"usher/scim"
+	"usher/scim/schema"
 	"usher/store"
 	"usher/store/sqlite"
 )
@@ -48,8 +49,12 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{store: s}
 	log := slog.New(slog.DiscardHandler)
 	clock := func() time.Time { return now }
+	registry, err := schema.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.handler = NewHandler(Config{
-		Store: s, Directory: licensing.NewDirectory(s, clock, log), Changed: func() { d.changes++ }, Logger: log, Clock: clock,
+		Registry: registry, Store: s, Directory: licensing.NewDirectory(s, clock, log), Changed: func() { d.changes++ }, Logger: log, Clock: clock,
 	})
 	d.Client = InProcess(d.handler, "olga")
 	return d
@@ -350,7 +355,7 @@ func TestRule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Rule{ID: byName.ID, Group: "Video Pro+ users", GroupID: group.ID, License: "video-pro-plus", Name: "Video Pro+", Priority: 5, By: "olga", Created: now}
+	want := Rule{ID: byName.ID, About: `members of "Video Pro+ users"`, Group: "Video Pro+ users", GroupID: group.ID, License: "video-pro-plus", Name: "Video Pro+", Priority: 5, By: "olga", Created: now}
 	if diff := cmp.Diff(want, byName); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -367,6 +372,45 @@ func TestRule(t *testing.T) {
 	if rules, err := d.Rules(t.Context(), "acme"); err != nil || len(rules) != 1 {
 		t.Errorf("%d rules, %v", len(rules), err)
 	}
+}
+
+func TestRule_onValue(t *testing.T) {
+	d := newDesk(t)
+	company := d.acme(t)
+	ada := d.provision(t, company.ID, "ada@acme.example").ID
+	d.provision(t, company.ID, "bob@partner.example")
+	told, err := d.ForecastRule(t.Context(), "acme", NewRule{Domain: "Acme.Example", License: "ringex"})
+	if err != nil || told.People != 1 || told.Gain != 1 || len(told.Shifts) != 1 || told.Shifts[0].Account != ada {
+		t.Errorf("forecast: %+v, %v", told, err)
+	}
+	made, err := d.AddRule(t.Context(), "acme", NewRule{Domain: "Acme.Example", License: "ringex"})
+	want := Rule{ID: made.ID, About: "an address in acme.example", License: "ringex", Name: "RingEX", People: 1, InEffect: 1, By: "olga", Created: now}
+	if diff := cmp.Diff(want, made); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	user, err := d.AddRule(t.Context(), "acme", NewRule{Attribute: "userName", Value: "BOB@partner.example", License: "video-pro-plus"})
+	if err != nil || user.About != `userName "BOB@partner.example"` || user.InEffect != 1 {
+		t.Errorf("%+v, %v", user, err)
+	}
+	told, err = d.ForecastRemoval(t.Context(), "acme", made.ID)
+	if err != nil || told.People != 1 || told.Lose != 1 {
+		t.Errorf("forecast of the removal: %+v, %v", told, err)
+	}
+	for _, in := range []NewRule{
+		{License: "ringex"}, {Group: "g", Domain: "acme.example", License: "ringex"}, {Domain: "no domain", License: "ringex"},
+		{Attribute: "shoeSize", Value: "43", License: "ringex"}, {Attribute: "active", Value: "true", License: "ringex"},
+		{Attribute: "password", Value: "x", License: "ringex"}, {Attribute: "memberType", Value: "guest", License: "ringex"},
+		{Attribute: "department", License: "ringex"}, {Attribute: "title", Value: "x", License: "video-pro-plus-plus"},
+	} {
+		_, err := d.AddRule(t.Context(), "acme", in)
+		wantProblem(t, in.Attribute+in.Domain, err, http.StatusBadRequest)
+		_, err = d.ForecastRule(t.Context(), "acme", in)
+		wantProblem(t, in.Attribute+in.Domain, err, http.StatusBadRequest)
+	}
+	_, err = d.AddRule(t.Context(), "acme", NewRule{Attribute: "title", Value: "x", License: "Video Pro"})
+	wantProblem(t, "a rule for what everyone has", err, http.StatusForbidden)
+	_, err = d.ForecastRemoval(t.Context(), "acme", "none")
+	wantProblem(t, "no rule", err, http.StatusNotFound)
 }
 
 func TestRefused(t *testing.T) {

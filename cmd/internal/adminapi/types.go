@@ -96,22 +96,28 @@ type ConnectionChange struct {
 	Strict    *bool    `json:"strict,omitempty"`     // switch all off, those too that come later, or not
 }
 
-// NewRule asks for a license for the members of a group.
+// NewRule asks for a license for the members of a group, for those with a value of an attribute, or for those with an address in a domain.
 type NewRule struct {
-	Group    string `json:"group"` // id or display name
-	License  string `json:"license"`
-	Priority int    `json:"priority"` // the larger wins
+	Group     string `json:"group,omitempty"`     // id or display name
+	Attribute string `json:"attribute,omitempty"` // of a user, as in filters; of extensions the short name will do
+	Value     string `json:"value,omitempty"`     // of the attribute
+	Domain    string `json:"domain,omitempty"`
+	License   string `json:"license"`
+	Priority  int    `json:"priority"` // the larger wins
 }
 
 // Rule is one license rule as it is shown.
 type Rule struct {
 	ID       string    `json:"id"`
-	Group    string    `json:"group"`      // display name
-	GroupID  string    `json:"group_id"`   // the rule follows the id, not the name
-	License  string    `json:"license"`    // id
-	Name     string    `json:"name"`       // of the license
-	Priority int       `json:"priority"`   // the larger wins
-	By       string    `json:"created_by"` // who made it
+	About    string    `json:"about"`              // the condition as people say it
+	Group    string    `json:"group,omitempty"`    // display name
+	GroupID  string    `json:"group_id,omitempty"` // the rule follows the id, not the name
+	License  string    `json:"license"`            // id
+	Name     string    `json:"name"`               // of the license
+	Priority int       `json:"priority"`           // the larger wins
+	People   int       `json:"people"`             // whom it is about
+	InEffect int       `json:"in_effect"`          // who have the license; the others wait, are blocked or are asked for another
+	By       string    `json:"created_by"`         // who made it
 	Created  time.Time `json:"created"`
 }
 

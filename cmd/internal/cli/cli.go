@@ -47,10 +47,10 @@ type commands struct {
 	} `cmd:"" help:"The people of a company."`
 	Explain explainCommand `cmd:"" help:"Say which license a person has and why, whether they may sign in, and what would change it."`
 	Rule    struct {
-		Add    ruleAdd    `cmd:"" help:"Give a license to the members of a group."`
+		Add    ruleAdd    `cmd:"" help:"Give a license to the members of a group, or to those with a value."`
 		List   ruleList   `cmd:"" help:"List the license rules of a company, those that win first."`
 		Remove ruleRemove `cmd:"" help:"Take a license rule away."`
-	} `cmd:"" help:"Rules that give licenses to groups."`
+	} `cmd:"" help:"Rules that give licenses."`
 	Schema struct {
 		Add    schemaAdd    `cmd:"" help:"Declare a schema by which a company's users or groups have more attributes."`
 		List   schemaList   `cmd:"" help:"List the schemas that a company has declared."`

@@ -1,0 +1,156 @@
+package licensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"usher/store"
+	"usher/store/query"
+)
+
+// Actions of the events of rules.
+const (
+	ActionRuleAdd    = "rule.add"
+	ActionRuleRemove = "rule.remove"
+)
+
+func (d *Directory) addRule(ctx context.Context, c Change, do AddRule) (Result, error) {
+	now := d.now()
+	rule, err := newRule(c, do, now)
+	if err != nil {
+		return Result{}, err
+	}
+	sweep := newSweep(c, now, ruleCause(rule))
+	event := newEvent(c, now, store.EventRule, ActionRuleAdd, rule.ID, rule)
+	err = d.store.CreateRule(ctx, rule, sweep, []store.Event{event})
+	if errors.Is(err, store.ErrNotFound) {
+		return Result{}, refuse(UnknownGroup, "The company has no group %q.", do.Group)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Rule: rule, Created: true, Changed: true}, d.sweep(ctx, *sweep)
+}
+
+// newRule makes the rule that is asked for.
+func newRule(c Change, do AddRule, now time.Time) (store.Rule, error) {
+	switch {
+	case !do.License.Paid():
+		return store.Rule{}, refuse(NotAPaidLicense, "A rule cannot give %s: everyone has it.", do.License.Name())
+	case (do.Group == "") == (do.Match == nil), do.Match != nil && (len(do.Match.Paths) == 0 || do.Match.Value == ""):
+		return store.Rule{}, refuse(NoCondition, "A rule is about a group or about a value that a person has.")
+	}
+	return store.Rule{
+		ID: store.NewID(), Company: c.Company, Group: do.Group, Match: do.Match, License: string(do.License),
+		Priority: do.Priority, By: c.Actor.ID, Created: now,
+	}, nil
+}
+
+// ruleCause names the accounts that a new rule concerns.
+func ruleCause(r store.Rule) cause {
+	return cause{Group: r.Group, Match: r.Match, Rules: []string{r.ID}}
+}
+
+func carrierOf(r store.Rule) Carrier {
+	if r.Match != nil {
+		return CarrierValue
+	}
+	return CarrierGroup
+}
+
+func (d *Directory) removeRule(ctx context.Context, c Change, do RemoveRule) (Result, error) {
+	now := d.now()
+	sweep := newSweep(c, now, cause{Rules: []string{do.ID}})
+	event := newEvent(c, now, store.EventRule, ActionRuleRemove, do.ID, nil)
+	if err := d.store.DeleteRule(ctx, c.Company, do.ID, sweep, []store.Event{event}); err != nil {
+		return Result{}, err
+	}
+	return Result{Changed: true}, d.sweep(ctx, *sweep)
+}
+
+// rulesOf gives the rules on one group.
+func (d *Directory) rulesOf(ctx context.Context, company, group string) ([]store.Rule, error) {
+	rules, err := d.store.ListRules(ctx, company)
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	return slices.DeleteFunc(rules, func(r store.Rule) bool { return r.Group != group }), nil
+}
+
+func ids(rules []store.Rule) []string {
+	var all []string
+	for _, r := range rules {
+		all = append(all, r.ID)
+	}
+	return all
+}
+
+// ruleSet is the rules of a company, ready to be asked.
+type ruleSet struct {
+	rules  []store.Rule
+	judges []*query.Judge // of the rules on values
+}
+
+func newRuleSet(rules []store.Rule) ruleSet {
+	set := ruleSet{rules: rules}
+	for i, r := range rules {
+		if r.Match == nil {
+			continue
+		}
+		if set.judges == nil {
+			set.judges = make([]*query.Judge, len(rules))
+		}
+		set.judges[i] = query.Compile(r.Match.Node())
+	}
+	return set
+}
+
+// hold gives the rules that hold for an account; in says of groups whether it is a member.
+func (set ruleSet) hold(a *store.Account, in func(store.Rule) bool) []store.Rule {
+	var all []store.Rule
+	for i, r := range set.rules {
+		if r.Match != nil && set.judges[i].Match(a) || r.Match == nil && in(r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// followValues gives the sources of an account whose document has changed: rules on values are asked anew, and those on groups stay.
+func (set ruleSet) followValues(a *store.Account, now time.Time) []store.Source {
+	if set.judges == nil && !slices.ContainsFunc(a.Sources, func(s store.Source) bool { return s.Kind == string(CarrierValue) }) {
+		return a.Sources
+	}
+	hold := set.hold(a, func(r store.Rule) bool {
+		return slices.ContainsFunc(a.Sources, func(s store.Source) bool { return s.Ref == r.ID })
+	})
+	return carryRules(a.Sources, hold, now)
+}
+
+// valued gives the ids of the rules on values.
+func (set ruleSet) valued() []string {
+	var all []string
+	for _, r := range set.rules {
+		if r.Match != nil {
+			all = append(all, r.ID)
+		}
+	}
+	return all
+}
+
+// catchUp brings an account in line with rules on values that were made or removed while its document was being changed: their own sweeps
+// may have come by before that was written.
+func (d *Directory) catchUp(ctx context.Context, s situation, a store.Account) error {
+	ctx = context.WithoutCancel(ctx)
+	rules, err := d.store.ListRules(ctx, a.Company)
+	if err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
+	if slices.Equal(s.rules.valued(), newRuleSet(rules).valued()) {
+		return nil
+	}
+	return d.sweepNow(ctx, *newSweep(s.change, s.now, cause{Accounts: []string{a.ID}}))
+}
