@@ -97,6 +97,7 @@ func checkCompany(c *store.Company) error {
 // setCompany changes settings. None of them is in the columns of the accounts: whether somebody may sign in is decided when they do, and
 // the company's epoch ends at once the sessions of all when nobody may any more. So there is nothing to sweep.
 func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Result, error) {
+	defer d.turn("company " + c.Company)()
 	for range attempts {
 		was, err := d.store.Company(ctx, c.Company)
 		if err != nil {

@@ -9,8 +9,8 @@
 //
 //   - Everyone has Video Pro, which is free and has no seats. On top of it a person has at most one paid license, which takes a seat
 //     of the company's pool ([Catalog]).
-//   - Whatever asks for a license is a source: the attribute license, entitlements, roles, each rule on a group or a value. All sources are kept as
-//     long as what they wrote is there; the highest ranking one names the license that is wanted ([Evaluate]).
+//   - Whatever asks for a license is a source: the attribute license, entitlements, roles, each rule on a group or a value. All sources
+//     are kept as long as what they wrote is there; the highest ranking one names the license that is wanted ([Evaluate]).
 //   - A wanted license is reserved or active (a seat is held and the license is in effect), waiting (no seat yet), held (the seat
 //     of a deactivated person, kept while nobody waits) or blocked (guest, not approved, inactive). Nobody is left with less than
 //     Video Pro, and nobody's creation fails for lack of a seat unless the company's policy is strict.

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"usher": main})
+	testscript.Main(m, map[string]func(){"usher": main, "usher-storm": stormClient})
 }
 
 // TestScript runs the command line as a shell would; see testdata/script. Beside the commands of testscript there are:

@@ -225,8 +225,10 @@ func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
 		known = problem(http.StatusConflict, "%s", taken(conflict))
 	case errors.Is(err, store.ErrNotFound):
 		known = problem(http.StatusNotFound, "What the request names does not exist.")
-	case errors.Is(err, store.ErrBusy):
-		known = problem(http.StatusServiceUnavailable, "The server is busy; try again in a moment.")
+	case c.Context().Err() != nil: // the client has gone, and nobody reads this
+		known = problem(http.StatusServiceUnavailable, "The request was given up.")
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrVersion):
+		known = problem(http.StatusServiceUnavailable, "Others are changing the same at the moment; try again.")
 	default:
 		known = problem(http.StatusInternalServerError, "The operation failed; the server's log has the cause under request %s.", c.id)
 		h.log.LogAttrs(c.Context(), slog.LevelError, "admin operation failed",

@@ -101,7 +101,7 @@ func collectLess() {
 // had begun are answered. It returns nil for a stop that was asked for.
 func (a *App) Run(ctx context.Context) error {
 	collectLess()
-	if err := a.folder.directory.Resume(ctx); err != nil {
+	if err := a.folder.directory.Resume(ctx); err != nil && ctx.Err() == nil {
 		// What is open stays open and is tried again by maintain; people must be able to leave meanwhile.
 		a.log.LogAttrs(ctx, slog.LevelError, "an earlier change could not be finished", slog.String("error", err.Error()))
 	}
