@@ -140,6 +140,8 @@ type SetCompany struct {
 	GuestPolicy *string
 	HoldFor     *time.Duration // how long the seats of deactivated people are held; up to 366 days
 	Payment     *Payment
+	LossMin     *int // how many people a connection may take something away from within an hour, in any case; 0: the default
+	LossPercent *int // and how many of a hundred, up to 100, which is without a limit; 0: the default
 }
 
 // Payment says how a company pays.
@@ -176,6 +178,12 @@ type SetRole struct {
 	Role string // one of the Role constants
 }
 
+// SetBreaker decides what becomes of what a connection takes away from people beyond the limit (see [LossMin]).
+type SetBreaker struct {
+	Connection string // id
+	State      string // BreakerPassing, BreakerRefusing, or empty: within the limit
+}
+
 func (CreateAccount) operation() {}
 func (UpdateAccount) operation() {}
 func (DeleteAccount) operation() {}
@@ -188,6 +196,7 @@ func (SetSeats) operation()      {}
 func (CreateCompany) operation() {}
 func (SetCompany) operation()    {}
 func (Assign) operation()        {}
+func (SetBreaker) operation()    {}
 func (Decide) operation()        {}
 func (SetMember) operation()     {}
 func (SetRole) operation()       {}

@@ -88,6 +88,9 @@ func checkCompany(c *store.Company) error {
 			return refuse(UnknownSetting, "%s cannot be %q; it is one of %s.", setting.name, *setting.value, strings.Join(setting.allowed, ", "))
 		}
 	}
+	if c.LossMin < 0 || c.LossPercent < 0 || c.LossPercent > 100 {
+		return refuse(UnknownSetting, "loss_min is a number of people, and loss_percent one from 0 to 100.")
+	}
 	if c.HoldFor < 0 || c.HoldFor > maxHold {
 		return refuse(UnknownSetting, "hold_for cannot be %s; it is between 0 and %d days.", c.HoldFor, maxHold/(24*time.Hour))
 	}
@@ -140,6 +143,12 @@ func (do SetCompany) on(c store.Company) store.Company {
 	if do.HoldFor != nil {
 		c.HoldFor = *do.HoldFor
 	}
+	if do.LossMin != nil {
+		c.LossMin = *do.LossMin
+	}
+	if do.LossPercent != nil {
+		c.LossPercent = *do.LossPercent
+	}
 	if do.Payment != nil {
 		c.Payment, c.PaymentAt = do.Payment.State, do.Payment.At
 	}
@@ -155,10 +164,12 @@ type settings struct {
 	HoldFor     string    `json:"holdFor"`
 	Payment     string    `json:"payment"`
 	PaymentAt   time.Time `json:"paymentAt,omitzero"`
+	LossMin     int       `json:"lossMin,omitempty"`
+	LossPercent int       `json:"lossPercent,omitempty"`
 }
 
 func settingsOf(c store.Company) settings {
-	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, c.HoldFor.String(), c.Payment, c.PaymentAt.UTC()}
+	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
 	if s.Payment == "" {
 		s.Payment = PaymentOK
 	}

@@ -25,6 +25,8 @@ type Store interface {
 	UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (store.Company, error)
 	DomainOwner(ctx context.Context, domain string) (string, error)
 	Connection(ctx context.Context, id string) (store.Connection, error)
+	SetBreaker(ctx context.Context, c store.Connection, was string, events []store.Event) error
+	CountLosses(ctx context.Context, company, connection string, since time.Time, limit int) (int, error)
 }
 
 // Seat policies of a company: what becomes of a write that would have to wait for a seat.
@@ -51,6 +53,8 @@ type Directory struct {
 	holder  string // names this process in the leases of sweeps
 	webmail map[string]bool
 
+	pending pending
+
 	turns sync.Map // what for -> *sync.Mutex; see turn
 	// writing keeps changes of one account in this process from planning on each other's leavings; an account's is found by its id.
 	// Who holds one may wait for the turn of a queue, never for a sweep or for another account.
@@ -62,7 +66,7 @@ func NewDirectory(s Store, clock func() time.Time, log *slog.Logger) *Directory 
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail()}
+	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail(), pending: pending{of: map[string]int{}}}
 }
 
 // turn waits until nobody else in this process does what is named and gives the function that ends the turn.
@@ -117,6 +121,8 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.createCompany(ctx, c, do)
 	case SetCompany:
 		return d.setCompany(ctx, c, do)
+	case SetBreaker:
+		return d.setBreaker(ctx, c, do)
 	case Assign:
 		return d.assign(ctx, c, do)
 	case Decide:
@@ -324,8 +330,21 @@ func (d *Directory) editOnce(
 	if err != nil || !p.changed {
 		return p, before, err
 	}
+	done, err := d.allow(ctx, s, losses(p.write.Loss))
+	if err != nil {
+		return p, before, err
+	}
+	defer done()
 	stored, err := d.store.WriteAccount(ctx, p.write)
 	return p, stored, err
+}
+
+// losses is the number of people who lose something by a write.
+func losses(connection string) int {
+	if connection == "" {
+		return 0
+	}
+	return 1
 }
 
 // apply writes a draft into an account.
@@ -350,7 +369,10 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		if do.IfVersion != 0 && do.IfVersion != before.Version {
 			return Result{}, store.ErrVersion
 		}
-		gone := store.AccountDelete{Before: before}
+		gone := store.AccountDelete{Before: before, At: s.now}
+		if before.Active && guarded(c) {
+			gone.Loss = c.Actor.ID
+		}
 		if before.Connection != "" && before.ExternalID != "" {
 			gone.Tombstone = &store.Tombstone{
 				Company: c.Company, Connection: before.Connection, ExternalID: before.ExternalID,
@@ -364,7 +386,12 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		if holdingOf(before.Decision) != holdingOf(ended.Decision) {
 			gone.Events = append(gone.Events, licenseEvent(s, &before, ended))
 		}
+		done, err := d.allow(ctx, s, losses(gone.Loss))
+		if err != nil {
+			return Result{}, err
+		}
 		err = d.store.DeleteAccount(ctx, gone)
+		done()
 		switch {
 		case err == nil:
 			d.attend(ctx, c, License(before.Seat))

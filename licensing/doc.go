@@ -24,6 +24,7 @@
 //     Entra's group-based licensing: who pushes a tree of groups would not expect the whole tree to take seats.
 //   - A rule on a value follows the value: it is asked again with each change of a person's document. What a change of rules would do can
 //     be seen before ([Directory.Forecast]).
+//   - A connection takes something away from only so many people within an hour, unless an admin lets it: a wrong filter costs no more.
 //   - What concerns more than one account (a group, a rule) is one atomic write of the fact and a sweep over the accounts, which
 //     survives a crash.
 //

@@ -181,7 +181,20 @@ var scenes = map[string]scene{
 	"negative_seats":     refused(func(*world) licensing.Operation { return licensing.SetSeats{License: plus, Total: -1} }),
 	"unknown_group":      refused(func(*world) licensing.Operation { return licensing.AddRule{Group: "nobody's", License: plus} }),
 	"unknown_setting":    refused(func(*world) licensing.Operation { return payment("gold", time.Time{}) }),
-	"no_condition":       refused(func(*world) licensing.Operation { return licensing.AddRule{License: plus} }),
+	"too_many_losses": refused(func(w *world) licensing.Operation {
+		least := 1
+		w.apply(licensing.SetCompany{LossMin: &least})
+		w.connect("okta")
+		people := w.crowd(3)
+		w.apply(w.deactivate(people[0]))
+		return w.deactivate(people[1])
+	}),
+	"losses_refused": refused(func(w *world) licensing.Operation {
+		w.connect("okta")
+		w.apply(licensing.SetBreaker{Connection: "okta", State: licensing.BreakerRefusing})
+		return licensing.DeleteAccount{ID: w.create("carl").ID}
+	}),
+	"no_condition": refused(func(*world) licensing.Operation { return licensing.AddRule{License: plus} }),
 	"super_admin_required": refused(func(w *world) licensing.Operation {
 		return licensing.Assign{ID: w.create("carl").ID, License: plus}
 	}),

@@ -79,6 +79,11 @@ func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (
 			change.Sweep = newSweep(c, now, memberCause(do.ID, rules, members))
 		}
 		change.Events = []store.Event{newEvent(c, now, store.EventGroup, ActionGroupUpdate, do.ID, detailOf(display, members))}
+		done, err := d.allowGroup(ctx, c, do.ID, members)
+		if err != nil {
+			return Result{}, err
+		}
+		defer done()
 		changed, err := d.store.ChangeGroup(ctx, change)
 		if errors.Is(err, store.ErrVersion) && do.IfVersion == 0 {
 			continue
@@ -121,6 +126,11 @@ func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (
 	if len(rules) > 0 {
 		sweep = newSweep(c, now, cause{Rules: ids(rules), Orphans: true})
 	}
+	done, err := d.allowGroup(ctx, c, do.ID, store.MemberChange{Exactly: true})
+	if err != nil {
+		return Result{}, err
+	}
+	defer done()
 	event := newEvent(c, now, store.EventGroup, ActionGroupDelete, do.ID, nil)
 	if err := d.store.DeleteGroup(ctx, c.Company, do.ID, do.IfVersion, sweep, []store.Event{event}); err != nil {
 		return Result{}, err

@@ -224,7 +224,7 @@ var allCarriers = []licensing.Carrier{licensing.CarrierLicense, licensing.Carrie
 func TestDirectory_invariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		policy := rapid.SampledFrom([]string{licensing.SeatsWaiting, licensing.SeatsStrict}).Draw(t, "policy")
-		w := newWorld(t, storetest.NewMap(nil), store.Company{SeatPolicy: policy, HoldFor: time.Minute},
+		w := newWorld(t, storetest.NewMap(nil), store.Company{SeatPolicy: policy, HoldFor: time.Minute, LossPercent: 100},
 			map[licensing.License]int{plus: rapid.IntRange(0, 3).Draw(t, "plus"), ringex: rapid.IntRange(0, 2).Draw(t, "ringex")})
 		people, groups, rules := []string{}, []string{}, []string{}
 		licenses := rapid.SliceOfN(rapid.SampledFrom([]licensing.License{base, ringex, plus}), 0, 2)
@@ -370,7 +370,7 @@ func TestDirectory_storm(t *testing.T) {
 		workers, rounds = 64, 400
 	}
 	onEachStore(t, func(t *testing.T, s store.Store) {
-		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 7, ringex: 3})
+		w := newWorld(t, s, store.Company{LossPercent: 100}, map[licensing.License]int{plus: 7, ringex: 3})
 		var people []string
 		for i := range 30 {
 			people = append(people, w.create(fmt.Sprintf("p%02d", i)).ID)

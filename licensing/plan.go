@@ -54,6 +54,9 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 	if !p.changed {
 		return p, nil
 	}
+	if before != nil && guarded(s.change) && takes(*before, p.write.After) {
+		p.write.Loss = s.change.Actor.ID
+	}
 	finish(s, before, &p.write.After, &p.write.Events)
 	if p.write.NoSeat != nil {
 		finish(s, before, &p.write.NoSeat.Account, &p.write.NoSeat.Events)

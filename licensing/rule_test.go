@@ -55,7 +55,7 @@ func TestRule_onValue(t *testing.T) {
 // TestRule_race: whatever comes in between, in the end people have the sources of exactly the rules that hold.
 func TestRule_race(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s store.Store) {
-		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 4})
+		w := newWorld(t, s, store.Company{LossPercent: 100}, map[licensing.License]int{plus: 4})
 		var people []string
 		for i := range 12 {
 			people = append(people, w.create(fmt.Sprintf("p%d", i)).ID)

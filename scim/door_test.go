@@ -66,7 +66,7 @@ func open(t testing.TB, limits scim.Limits, seats map[licensing.License]int) *do
 	for _, name := range []string{"acme", "other"} {
 		r, err := d.dir.Apply(context.Background(), licensing.Change{
 			Actor: store.Actor{Kind: "operator", ID: "test"}, Door: licensing.DoorAdmin,
-			Do: licensing.CreateCompany{Company: store.Company{Name: name, Tier: licensing.TierVideoProPlus}, Seats: seats},
+			Do: licensing.CreateCompany{Company: store.Company{Name: name, Tier: licensing.TierVideoProPlus, LossPercent: 100}, Seats: seats},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -61,8 +61,11 @@ func wireError(err error, about string) *Error {
 		return wire
 	case errors.As(err, &bad):
 		return badRequest(invalidFilter, "The filter is not valid: %s.", bad.Detail)
+	case errors.As(err, &refusal) && refusal.Reason == licensing.TooManyLosses:
+		// An admin decides, which takes a while; till then the client is to keep what it wants and ask again.
+		return &Error{Status: http.StatusServiceUnavailable, Detail: refused(refusal), Cause: err, RetryAfter: lossesRetry}
 	case errors.As(err, &refusal):
-		return &Error{Status: http.StatusForbidden, Detail: fmt.Sprintf("%s (%s)", refusal.Detail, refusal.Reason), Cause: err}
+		return &Error{Status: http.StatusForbidden, Detail: refused(refusal), Cause: err}
 	case errors.As(err, &conflict):
 		return &Error{Status: http.StatusConflict, ScimType: uniqueness, Detail: conflictDetail(conflict), Cause: err}
 	case errors.As(err, &unknown):
@@ -82,6 +85,12 @@ func wireError(err error, about string) *Error {
 	}
 	return &Error{Status: http.StatusInternalServerError, Detail: "The server failed to carry out the request.", Cause: err}
 }
+
+// lossesRetry is after how many seconds a client may ask again for what the guard against mass losses has stopped.
+const lossesRetry = 300
+
+// refused says what a rule has refused, and the rule's name.
+func refused(r *licensing.Refusal) string { return fmt.Sprintf("%s (%s)", r.Detail, r.Reason) }
 
 // conflictDetail says which attribute has a value that is taken.
 func conflictDetail(c *store.ConflictError) string {

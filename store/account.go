@@ -114,6 +114,9 @@ type AccountWrite struct {
 	// Nil refuses the write with ErrNoSeat, and nothing is changed.
 	NoSeat *NoSeat
 
+	// Loss is the id of the connection that takes something away from the person by this write; empty: none does. See CountLosses.
+	Loss string
+
 	// Adopt names a tombstone that this creation takes over and removes. With its id, which After must have, the account takes the
 	// place in lists that the deleted one had.
 	Adopt *Tombstone
@@ -135,6 +138,8 @@ type AccountResult struct {
 type AccountDelete struct {
 	Before    Account    // ErrVersion unless the store still has this version
 	Tombstone *Tombstone // kept in its own table, so that the user name is free at once; may be nil
+	At        time.Time  // when
+	Loss      string     // the id of the connection that takes the account away; empty: none does. See CountLosses
 	Events    []Event
 }
 

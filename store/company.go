@@ -19,6 +19,9 @@ type Company struct {
 	GuestPolicy string        // "webmail" or "unverified"
 	Domains     []string      // verified domains, folded; each is unique over all companies
 
+	LossMin     int // how many people a connection may take something away from within an hour, in any case; 0: licensing's default
+	LossPercent int // and how many of a hundred; 0: licensing's default
+
 	Payment   string    // how the company pays; the states are licensing's. Empty is that of one that pays
 	PaymentAt time.Time // when that changes by itself, or shall be seen to; zero: never
 
@@ -39,8 +42,8 @@ type LocalAdmin struct {
 type Companies interface {
 	// CreateCompany stores a company with its pools and its first local admin, all or nothing: *ConflictError (Company.Name, Domain).
 	CreateCompany(ctx context.Context, c Company, pools []Pool, admin *LocalAdmin, events []Event) (Company, error)
-	// UpdateCompany stores the settings of c in the company with its id: Display, Tier, Epoch, SeatPolicy, HoldFor, GuestPolicy, Payment
-	// and PaymentAt, and nothing else. Errors: ErrNotFound, ErrVersion unless the company is at c.Version. It gives what is stored.
+	// UpdateCompany stores the settings of c in the company with its id: Display, Tier, Epoch, SeatPolicy, HoldFor, GuestPolicy, Payment,
+	// PaymentAt, LossMin and LossPercent, and nothing else. Errors: ErrNotFound, ErrVersion unless the company is at c.Version. It gives what is stored.
 	UpdateCompany(ctx context.Context, c Company, events []Event) (Company, error)
 	// Company gives one company by id, CompanyByName by its short name: ErrNotFound.
 	Company(ctx context.Context, id string) (Company, error)

@@ -17,6 +17,9 @@ type Connection struct {
 	// Strict switches all of them off, those too that come later.
 	Strict  bool
 	Created time.Time
+
+	Breaker      string // state of the guard against mass losses; the states are licensing's. Empty: it has not tripped
+	BreakerSince time.Time
 }
 
 // Connection modes. A paused connection keeps everything and accepts no writes.
@@ -48,6 +51,11 @@ type Connections interface {
 	ListConnections(ctx context.Context, company string) ([]Connection, error)
 	// UpdateConnection sets Mode, QuirksOff and Strict of the connection that has c.ID in c.Company, and nothing else: ErrNotFound.
 	UpdateConnection(ctx context.Context, c Connection, events []Event) error
+
+	// SetBreaker sets Breaker and BreakerSince of the connection that has c.ID in c.Company, if its Breaker is still was: ErrNotFound, ErrVersion.
+	SetBreaker(ctx context.Context, c Connection, was string, events []Event) error
+	// CountLosses counts the writes of accounts that named the connection in Loss and were made at or after since; it may stop at the limit.
+	CountLosses(ctx context.Context, company, connection string, since time.Time, limit int) (int, error)
 
 	// CreateToken stores a token.
 	CreateToken(ctx context.Context, t Token, events []Event) error

@@ -56,7 +56,7 @@ func TestStorm(t *testing.T) {
 	server := serve(t, config, data)
 	admin := dial(t, data)
 	seats := map[string]int{"video-pro-plus": 20, "ringex": 10}
-	if _, err := admin.CreateCompany(t.Context(), adminapi.NewCompany{Name: "acme", Tier: "video-pro-plus", Seats: seats, Admin: "root"}); err != nil {
+	if _, err := admin.CreateCompany(t.Context(), adminapi.NewCompany{Name: "acme", Tier: "video-pro-plus", Seats: seats, LossPercent: 100, Admin: "root"}); err != nil {
 		t.Fatal(err)
 	}
 	var tokens []string
@@ -220,10 +220,12 @@ func stormClient() {
 	workers.Wait()
 	close(failed)
 	fmt.Printf("answers 2xx %d, 4xx %d, 5xx %d, none %d\n", counts[2].Load(), counts[4].Load(), counts[5].Load(), counts[0].Load())
+	status := 0
 	for err := range failed {
 		fmt.Println(err)
-		defer os.Exit(1)
+		status = 1
 	}
+	os.Exit(status)
 }
 
 // stormWorker does one thing after the other.

@@ -26,6 +26,7 @@ type accountWrite struct {
 	after  outcome
 	noSeat *outcome // nil: refuse
 	adopt  *store.Tombstone
+	loss   string
 	stored store.Account // the result
 	pk     int64         // of the account
 }
@@ -38,7 +39,7 @@ func (s *Store) prepareWrite(w store.AccountWrite) (*accountWrite, error) {
 	if w.Adopt != nil && (w.Before != nil || w.Adopt.ID != w.After.ID) {
 		return nil, errors.New("sqlite: only a new account with the id of a tombstone can take it over")
 	}
-	p := &accountWrite{co: co, before: w.Before, adopt: w.Adopt}
+	p := &accountWrite{co: co, before: w.Before, adopt: w.Adopt, loss: w.Loss}
 	var had []attr
 	if w.Before != nil {
 		if w.Before.Company != w.After.Company || w.Before.ID != w.After.ID {
@@ -221,6 +222,9 @@ func (w *accountWrite) run(t *tx) error {
 			return err
 		}
 	}
+	if err := t.lose(w.co, w.loss, o.account.Modified); err != nil {
+		return err
+	}
 	w.pk = st.pk
 	w.stored = o.account
 	w.stored.Version, w.stored.GroupsVersion, w.stored.Groups = st.version+1, st.gver, st.groups
@@ -359,6 +363,9 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 				co, b.Connection, b.ExternalID, b.Deleted.UnixMilli(), b.ID, st.pk, b.Version, b.Epoch, b.Created); err != nil {
 				return err
 			}
+		}
+		if err := t.lose(co, d.Loss, d.At); err != nil {
+			return err
 		}
 		return t.log(co, events)
 	})

@@ -78,7 +78,7 @@ func (n *companies) load(c *conn) error {
 		found := &company{co: r.int(0), Company: store.Company{
 			ID: r.text(1), Version: r.int(2), Name: r.text(3), Display: r.text(4), Tier: r.text(5), Epoch: r.int(6),
 			SeatPolicy: r.text(7), HoldFor: time.Duration(r.int(8)), GuestPolicy: r.text(9), Created: r.time(10),
-			Payment: r.text(11), PaymentAt: r.time(12),
+			Payment: r.text(11), PaymentAt: r.time(12), LossMin: int(r.int(13)), LossPercent: int(r.int(14)),
 		}}
 		d := c.query("SELECT domain FROM domains WHERE co = ? ORDER BY place", found.co)
 		for d.next() {
@@ -164,9 +164,9 @@ func (s *Store) UpdateCompany(ctx context.Context, c store.Company, events []sto
 	}
 	err = s.writeCompany(ctx, c.ID, func(t *tx, co int64) error {
 		n, err := t.exec(`UPDATE companies SET ver = ver + 1, display = ?, tier = ?, epoch = ?, seat_policy = ?, hold_for = ?, guest_policy = ?,
-			payment = ?, payment_at = ? WHERE co = ? AND ver = ?`,
+			payment = ?, payment_at = ?, loss_min = ?, loss_percent = ? WHERE co = ? AND ver = ?`,
 			optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy),
-			optional(c.Payment), c.PaymentAt, co, c.Version)
+			optional(c.Payment), c.PaymentAt, c.LossMin, c.LossPercent, co, c.Version)
 		if err != nil {
 			return err
 		}
@@ -189,6 +189,7 @@ func (n *companies) update(c store.Company) store.Company {
 	is := known.copied()
 	is.Version, is.Display, is.Tier, is.Epoch = c.Version+1, c.Display, c.Tier, c.Epoch
 	is.SeatPolicy, is.HoldFor, is.GuestPolicy, is.Payment, is.PaymentAt = c.SeatPolicy, c.HoldFor, c.GuestPolicy, c.Payment, c.PaymentAt
+	is.LossMin, is.LossPercent = c.LossMin, c.LossPercent
 	if is.Version > known.Version {
 		known.Company = is
 	}
@@ -201,10 +202,10 @@ func (t *tx) insertCompany(c store.Company) (co int64, err error) {
 	} else if taken {
 		return 0, &store.ConflictError{Field: "Company.Name", Value: c.Name}
 	}
-	_, err = t.exec(`INSERT INTO companies (id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err = t.exec(`INSERT INTO companies (id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at,
+			loss_min, loss_percent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID, c.Version, c.Name, optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy), c.Created,
-		optional(c.Payment), c.PaymentAt)
+		optional(c.Payment), c.PaymentAt, c.LossMin, c.LossPercent)
 	if err != nil {
 		return 0, conflict(err, "Company.ID", c.ID)
 	}
@@ -227,7 +228,7 @@ func conflict(err error, field, value string) error {
 	return err
 }
 
-const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at"
+const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at, loss_min, loss_percent"
 
 // Company implements [store.Companies].
 func (s *Store) Company(ctx context.Context, id string) (store.Company, error) {

@@ -112,7 +112,7 @@ func first[T any](records []T, err error) (record T, _ error) {
 
 func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.Connection, error) {
 	var all []store.Connection
-	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created, strict FROM connections WHERE "+where+" ORDER BY pk", args...)
+	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created, strict, breaker, breaker_since FROM connections WHERE "+where+" ORDER BY pk", args...)
 	defer r.close()
 	for r.next() {
 		quirks, err := decodeList[string](r.text(5))
@@ -121,6 +121,7 @@ func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.C
 		}
 		all = append(all, store.Connection{
 			ID: r.text(0), Company: s.companies.idOf(r.int(1)), Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6), Strict: r.bool(7),
+			Breaker: r.text(8), BreakerSince: r.time(9),
 		})
 	}
 	return all, r.err

@@ -45,6 +45,7 @@ type Map struct {
 	rules       facts[store.Rule]
 	schemas     facts[schemasRow]
 	quirks      *records[quirkRow]
+	losses      *records[lossRow]
 	names       *records[nameRow]
 	sweeps      *records[store.Sweep]
 	log         *records[logRow]
@@ -91,6 +92,7 @@ func NewMap(indexes []query.Index) *Map {
 	})
 	m.schemas = newFacts(step, func(s schemasRow) string { return s.company }, func(schemasRow) []string { return nil })
 	m.quirks = newRecords(step, func(q quirkRow) []string { return []string{listed(q.company)} })
+	m.losses = newRecords(step, func(l lossRow) []string { return []string{join(l.company, l.connection)} })
 	m.names = newRecords(step, func(nameRow) []string { return nil })
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })

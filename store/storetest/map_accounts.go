@@ -147,6 +147,7 @@ func (m *Map) WriteAccount(ctx context.Context, w store.AccountWrite) (store.Acc
 	if w.Adopt != nil {
 		m.dropTombstone(*w.Adopt)
 	}
+	m.lose(w.After.Company, w.Loss, w.After.Modified)
 	return m.present(p.after), nil
 }
 
@@ -308,6 +309,7 @@ func (m *Map) DeleteAccount(ctx context.Context, d store.AccountDelete) error {
 		return err
 	}
 	m.finishDelete(k)
+	m.lose(d.Before.Company, d.Loss, d.At)
 	return nil
 }
 

@@ -21,6 +21,8 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Companies changed", testCompanyUpdate},
 		{"Companies changed under concurrency", testCompanyUpdateStorm},
 		{"Connections", testConnections},
+		{"Losses", testLosses},
+		{"Breaker", testBreaker},
 		{"Connections changed", testConnectionUpdate},
 		{"Tokens", testTokens},
 

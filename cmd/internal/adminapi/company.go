@@ -44,6 +44,7 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	do := licensing.CreateCompany{
 		Company: store.Company{
 			Name: name, Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy,
+			LossMin: in.LossMin, LossPercent: in.LossPercent,
 		},
 		Seats: map[licensing.License]int{},
 	}
@@ -85,7 +86,9 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	do := licensing.SetCompany{Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy}
+	do := licensing.SetCompany{
+		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, LossMin: in.LossMin, LossPercent: in.LossPercent,
+	}
 	if in.HoldDays != nil {
 		hold := time.Duration(*in.HoldDays) * 24 * time.Hour
 		do.HoldFor = &hold
@@ -125,8 +128,9 @@ func (h *Handler) mayDowngrade(ctx context.Context, company store.Company, confi
 }
 
 func showCompany(c store.Company) Company {
+	least, percent := licensing.LossLimits(c)
 	return Company{
-		ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
+		LossMin: least, LossPercent: percent, ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
 		HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
 	}
 }

@@ -65,6 +65,24 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 	if err != nil {
 		return nil, err
 	}
+	is, err := h.changeSettings(ctx, c, company, was, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Losses != "" {
+		do := licensing.SetBreaker{Connection: is.ID, State: breakerStates()[in.Losses]}
+		if _, err := h.apply(ctx, c, company.ID, do); err != nil {
+			return nil, fmt.Errorf("breaker of connection %s: %w", is.ID, err)
+		}
+		if is, err = h.store.Connection(ctx, is.ID); err != nil {
+			return nil, fmt.Errorf("connection %s: %w", is.ID, err)
+		}
+	}
+	return showConnection(is), nil
+}
+
+// changeSettings stores the settings of a connection that a request changes, and gives it.
+func (h *Handler) changeSettings(ctx context.Context, c call, company store.Company, was store.Connection, in ConnectionChange) (store.Connection, error) {
 	is := was
 	if in.Mode != "" {
 		is.Mode = in.Mode
@@ -78,11 +96,11 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 	slices.Sort(is.QuirksOff)
 	is.QuirksOff = slices.Compact(is.QuirksOff)
 	if is.Mode == was.Mode && is.Strict == was.Strict && slices.Equal(is.QuirksOff, was.QuirksOff) {
-		return showConnection(was), nil
+		return was, nil
 	}
 	if is.Mode == store.ModeLive && was.Mode != store.ModeLive {
 		if err := h.mayGoLive(ctx, company); err != nil {
-			return nil, err
+			return was, err
 		}
 	}
 	type settings struct {
@@ -94,19 +112,27 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 		"from": {was.Mode, shownList(was.QuirksOff), was.Strict}, "to": {is.Mode, shownList(is.QuirksOff), is.Strict},
 	})
 	if err != nil {
-		return nil, err
+		return was, err
 	}
 	if err := h.store.UpdateConnection(ctx, is, events); err != nil {
-		return nil, fmt.Errorf("update connection %s: %w", is.ID, err)
+		return was, fmt.Errorf("update connection %s: %w", is.ID, err)
 	}
 	h.changed()
-	return showConnection(is), nil
+	return is, nil
+}
+
+// breakerStates are the states that admins decide on, by the words they use.
+func breakerStates() map[string]string {
+	return map[string]string{"watch": "", "pass": licensing.BreakerPassing, "refuse": licensing.BreakerRefusing}
 }
 
 // check refuses a change that no connection can take.
 func (in ConnectionChange) check() error {
 	if in.Mode != "" && in.Mode != store.ModeLive && in.Mode != store.ModePaused {
 		return problem(http.StatusBadRequest, "A connection cannot be %q; it is %s or %s.", in.Mode, store.ModeLive, store.ModePaused)
+	}
+	if _, ok := breakerStates()[in.Losses]; in.Losses != "" && !ok {
+		return problem(http.StatusBadRequest, "losses cannot be %q; it takes pass, refuse or watch.", in.Losses)
 	}
 	known := scim.QuirkNames()
 	for _, name := range slices.Concat(in.QuirksOff, in.QuirksOn) {
@@ -187,7 +213,11 @@ func (h *Handler) openConnection(ctx context.Context, c call, company store.Comp
 }
 
 func showConnection(c store.Connection) Connection {
-	return Connection{ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Strict: c.Strict, Created: c.Created}
+	losses := c.Breaker
+	if losses == "" {
+		losses = "watched"
+	}
+	return Connection{Losses: losses, ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Strict: c.Strict, Created: c.Created}
 }
 
 // shownList is a list as it is shown: an empty one is [].

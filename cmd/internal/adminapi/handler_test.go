@@ -85,7 +85,7 @@ func TestCompany(t *testing.T) {
 	d := newDesk(t)
 	made := d.acme(t)
 	want := Company{
-		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", HoldDays: 7, Payment: "ok",
+		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10,
 		Domains: []string{"acme.example"},
 	}
 	ignore := cmpopts.IgnoreFields(Company{}, "ID", "Created")
@@ -257,7 +257,7 @@ func TestConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	okta := Connection{Name: "okta", Mode: store.ModeLive, QuirksOff: []string{}, Created: now}
+	okta := Connection{Name: "okta", Mode: store.ModeLive, Losses: "watched", QuirksOff: []string{}, Created: now}
 	entra := okta
 	entra.Name = "us/entra 50%"
 	ignore := cmpopts.IgnoreFields(Connection{}, "ID")

@@ -17,6 +17,8 @@ type NewCompany struct {
 	SeatPolicy  string         `json:"seat_policy,omitempty"`  // empty: "waiting"
 	GuestPolicy string         `json:"guest_policy,omitempty"` // empty: "webmail"
 	Domains     []string       `json:"domains,omitempty"`      // verified domains
+	LossMin     int            `json:"loss_min,omitempty"`     // see Company; 0: 20
+	LossPercent int            `json:"loss_percent,omitempty"` // 0: 10
 	Admin       string         `json:"admin,omitempty"`        // login of the first local super-admin; empty: none
 }
 
@@ -30,6 +32,8 @@ type Company struct {
 	GuestPolicy string    `json:"guest_policy"`
 	HoldDays    int       `json:"hold_days"` // how long seats of deactivated people are held
 	Domains     []string  `json:"domains,omitempty"`
+	LossMin     int       `json:"loss_min"`     // how many people a connection may take something away from within an hour
+	LossPercent int       `json:"loss_percent"` // and how many of a hundred where that is more; 100: no limit
 	Payment     string    `json:"payment,omitempty"`
 	PaymentAt   time.Time `json:"payment_at,omitzero"`
 	Created     time.Time `json:"created"`
@@ -44,7 +48,9 @@ type CompanyChange struct {
 	HoldDays    *int      `json:"hold_days,omitempty"`
 	Payment     string    `json:"payment,omitempty"`   // "ok", "expiring", "past-due" or "suspended"
 	PaymentAt   time.Time `json:"payment_at,omitzero"` // when the card expires, or when the grace of past-due ends
-	Confirm     bool      `json:"confirm,omitempty"`   // although people lose single sign-on by it
+	LossMin     *int      `json:"loss_min,omitempty"`
+	LossPercent *int      `json:"loss_percent,omitempty"`
+	Confirm     bool      `json:"confirm,omitempty"` // although people lose single sign-on by it
 }
 
 // CreatedCompany is a new company with the password of its local super-admin, which is shown only here.
@@ -84,6 +90,9 @@ type Connection struct {
 	QuirksOff []string  `json:"quirks_off"` // names, sorted
 	Created   time.Time `json:"created"`
 	Strict    bool      `json:"strict"` // all quirks are off
+	// Losses says whether the connection may take something away from people beyond the company's limit: "watched" within it, "tripped"
+	// when that was reached, "passing" or "refusing" by an admin's decision.
+	Losses string `json:"losses"`
 	// QuirksApplied says how often each quirk was applied, and when first and last.
 	QuirksApplied map[string]QuirkUse `json:"quirks_applied,omitempty"`
 }
@@ -93,6 +102,7 @@ type ConnectionChange struct {
 	Mode      string   `json:"mode,omitempty"`
 	QuirksOff []string `json:"quirks_off,omitempty"` // names of quirks to switch off
 	QuirksOn  []string `json:"quirks_on,omitempty"`  // and on again
+	Losses    string   `json:"losses,omitempty"`     // "pass" for an hour, "refuse", or "watch" again
 	Strict    *bool    `json:"strict,omitempty"`     // switch all off, those too that come later, or not
 }
 

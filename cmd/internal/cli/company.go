@@ -58,6 +58,8 @@ type companySet struct {
 	SeatPolicy  *string `help:"What becomes of a write that finds no seat: waiting or strict." placeholder:"POLICY"`
 	GuestPolicy *string `help:"Which new people are guests: webmail or unverified." placeholder:"POLICY"`
 	HoldDays    *int    `help:"How many days the seat of a deactivated person is held while nobody waits." placeholder:"N"`
+	LossMin     *int    `help:"How many people a connection may take their access or license from within an hour; 20 unless it is set." placeholder:"N"`
+	LossPercent *int    `help:"And how many of a hundred, where that is more; 10 unless it is set, 100 for no limit." placeholder:"N"`
 	Payment     string  `help:"ok, expiring, past-due (nobody is added, people sign in) or suspended (single sign-on ends)." placeholder:"STATE"`
 	Until       string  `help:"With expiring: when the card expires. With past-due: when single sign-on ends." placeholder:"YYYY-MM-DD"`
 	Yes         bool    `help:"Although people lose single sign-on by it."`
@@ -66,6 +68,7 @@ type companySet struct {
 func (cmd *companySet) Run(env *environment) error {
 	change := adminapi.CompanyChange{
 		Display: cmd.Display, Tier: cmd.Tier, SeatPolicy: cmd.SeatPolicy, GuestPolicy: cmd.GuestPolicy, HoldDays: cmd.HoldDays,
+		LossMin: cmd.LossMin, LossPercent: cmd.LossPercent,
 		Payment: cmd.Payment, Confirm: cmd.Yes,
 	}
 	if cmd.Until != "" {

@@ -24,14 +24,14 @@ func (cmd *connectionList) Run(env *environment) error {
 			return err
 		}
 		return printList(env.stdout, cmd.JSON, connections, "The company has no connections; its first token makes one.",
-			table.Row{"connection", "mode", "quirks off", "quirks applied", "last", "since"},
+			table.Row{"connection", "mode", "losses", "quirks off", "quirks applied", "last", "since"},
 			func(c adminapi.Connection) table.Row {
 				off := strings.Join(c.QuirksOff, "\n")
 				if c.Strict {
 					off = "all: strict"
 				}
 				applied, last := uses(c.QuirksApplied)
-				return table.Row{c.Name, c.Mode, off, applied, last, day(c.Created, "")}
+				return table.Row{c.Name, c.Mode, c.Losses, off, applied, last, day(c.Created, "")}
 			})
 	})
 }
@@ -52,13 +52,14 @@ type connectionSet struct {
 	Connection string   `help:"The connection." required:"" placeholder:"NAME"`
 	Mode       string   `help:"live, or paused: everything is kept and no writes are accepted." enum:"live,paused," default:"" placeholder:"live|paused"`
 	Strict     string   `help:"on: follow the standard to the letter, without any quirk; off: tolerate them again." enum:"on,off," default:"" placeholder:"on|off"`
+	Losses     string   `help:"What the connection takes away from people beyond the company's limit: pass (for an hour), refuse, or watch again." enum:"pass,refuse,watch," default:"" placeholder:"pass|refuse|watch"`
 	QuirkOff   []string `help:"Be strict about this departure from the standard; may be given several times." placeholder:"NAME"`
 	QuirkOn    []string `help:"Tolerate it again; may be given several times." placeholder:"NAME"`
 }
 
 func (cmd *connectionSet) Run(env *environment) error {
 	return cmd.with(env, func(c *adminapi.Client) error {
-		change := adminapi.ConnectionChange{Mode: cmd.Mode, QuirksOff: cmd.QuirkOff, QuirksOn: cmd.QuirkOn}
+		change := adminapi.ConnectionChange{Mode: cmd.Mode, QuirksOff: cmd.QuirkOff, QuirksOn: cmd.QuirkOn, Losses: cmd.Losses}
 		if cmd.Strict != "" {
 			strict := cmd.Strict == "on"
 			change.Strict = &strict
@@ -77,7 +78,7 @@ func (cmd *connectionSet) Run(env *environment) error {
 		case len(after.QuirksOff) > 0:
 			off = "tolerates all quirks but " + strings.Join(after.QuirksOff, ", ")
 		}
-		fmt.Fprintf(env.stdout, "The connection %s is %s and %s.\n", after.Name, after.Mode, off)
+		fmt.Fprintf(env.stdout, "The connection %s is %s and %s; losses of people are %s.\n", after.Name, after.Mode, off, after.Losses)
 		return nil
 	})
 }

@@ -127,6 +127,7 @@ func makeCompany(ctx context.Context, admin *adminapi.Client, o Options) error {
 	_, err := admin.CreateCompany(ctx, adminapi.NewCompany{
 		Name: companyName, Display: "Acme", Tier: licensing.TierVideoProPlus, Seats: seats, SeatPolicy: o.SeatPolicy,
 		Domains: []string{"acme.example"}, Admin: "admin",
+		LossPercent: 100, // a playground: test suites delete as fast as they create
 	})
 	return err
 }

@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"usher/store"
+)
+
+// keepLosses is how long losses are kept to be counted.
+const keepLosses = 24 * time.Hour
+
+// lose notes that a connection takes something away from somebody.
+func (t *tx) lose(co int64, connection string, at time.Time) error {
+	if connection == "" {
+		return nil
+	}
+	if _, err := t.exec("DELETE FROM losses WHERE co = ? AND conn = ? AND at < ?", co, connection, at.Add(-keepLosses)); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO losses (co, conn, at, n)
+		VALUES (?1, ?2, ?3, 1 + ifnull((SELECT max(n) FROM losses WHERE co = ?1 AND conn = ?2 AND at = ?3), 0))`, co, connection, at)
+	return err
+}
+
+// CountLosses implements [store.Connections].
+func (s *Store) CountLosses(ctx context.Context, company, connection string, since time.Time, limit int) (n int, err error) {
+	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
+		counted, err := c.integer("SELECT count(*) FROM (SELECT 1 FROM losses WHERE co = ? AND conn = ? AND at >= ? LIMIT ?)",
+			co, connection, since, max(limit, 0))
+		n = int(counted)
+		return err
+	})
+	return n, err
+}
+
+// SetBreaker implements [store.Connections].
+func (s *Store) SetBreaker(ctx context.Context, c store.Connection, was string, events []store.Event) error {
+	events, err := prepareEvents(events)
+	if err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
+		n, err := t.exec("UPDATE connections SET breaker = ?, breaker_since = ? WHERE co = ? AND id = ? AND ifnull(breaker, '') = ?",
+			optional(c.Breaker), c.BreakerSince, co, c.ID, was)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			found, err := t.exists("SELECT 1 FROM connections WHERE co = ? AND id = ?", co, c.ID)
+			if err == nil && found {
+				return store.ErrVersion
+			}
+			return orNotFound(found, err)
+		}
+		return t.log(co, events)
+	})
+}
