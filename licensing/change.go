@@ -50,8 +50,9 @@ type Draft struct {
 // Intent is what one carrier of the account asks for after a write.
 type Intent struct {
 	Carrier  Carrier
+	Roles    []string  // those named
 	Licenses []License // those named, in any order; empty when the carrier names none any more
-	Silent   bool      // Licenses is empty because the request left the carrier out, which ends only what the actor wrote
+	Silent   bool      // they are empty because the request left the carrier out, which ends only what the actor wrote
 }
 
 // CreateAccount adds a person.
@@ -111,8 +112,9 @@ type DeleteGroup struct {
 type AddRule struct {
 	Group    string       // id; empty for a rule on a value
 	Match    *store.Match // the value; nil for a rule on a group
-	License  License
-	Priority int // the larger wins
+	License  License      // NoLicense: none
+	Role     string       // empty: none
+	Priority int          // the larger wins
 }
 
 // RemoveRule takes a rule away, and with it what only it gave.
@@ -138,6 +140,7 @@ type SetCompany struct {
 	Tier        *string
 	SeatPolicy  *string
 	GuestPolicy *string
+	RoleCeiling *string        // the highest role that connections can give; what they ask for above it has no effect
 	HoldFor     *time.Duration // how long the seats of deactivated people are held; up to 366 days
 	Payment     *Payment
 	LossMin     *int // how many people a connection may take something away from within an hour, in any case; 0: the default
@@ -172,10 +175,10 @@ type SetMember struct {
 	MemberType MemberType
 }
 
-// SetRole gives a coworker a role in the company.
+// SetRole gives a coworker a role in the company, whatever else asks for one.
 type SetRole struct {
 	ID   string
-	Role string // one of the Role constants
+	Role string // one of the Role constants; empty: what else asks for one holds again
 }
 
 // SetBreaker decides what becomes of what a connection takes away from people beyond the limit (see [LossMin]).

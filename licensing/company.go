@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ func checkCompany(c *store.Company) error {
 		{"tier", &c.Tier, []string{TierFree, TierVideoProPlus}},
 		{"seat_policy", &c.SeatPolicy, []string{SeatsWaiting, SeatsStrict}},
 		{"guest_policy", &c.GuestPolicy, []string{GuestWebmail, GuestUnverified}},
+		{"role_ceiling", &c.RoleCeiling, roles()},
 		{"payment", &c.Payment, []string{PaymentOK, PaymentExpiring, PaymentPastDue, PaymentSuspended}},
 	} {
 		if *setting.value == "" {
@@ -97,8 +99,8 @@ func checkCompany(c *store.Company) error {
 	return nil
 }
 
-// setCompany changes settings. None of them is in the columns of the accounts: whether somebody may sign in is decided when they do, and
-// the company's epoch ends at once the sessions of all when nobody may any more. So there is nothing to sweep.
+// setCompany changes settings. But for the role ceiling none of them is in the columns of the accounts: whether somebody may sign in is
+// decided when they do, and the company's epoch ends at once the sessions of all when nobody may any more.
 func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Result, error) {
 	defer d.turn("company " + c.Company)()
 	for range attempts {
@@ -117,13 +119,20 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 			is.Epoch++
 		}
 		event := newEvent(c, d.now(), store.EventCompany, ActionSetCompany, was.ID, map[string]settings{"from": settingsOf(was), "to": settingsOf(is)})
-		stored, err := d.store.UpdateCompany(ctx, is, []store.Event{event})
+		var sweep *store.Sweep
+		if is.RoleCeiling != was.RoleCeiling {
+			sweep = newSweep(c, d.now(), cause{Roles: true})
+		}
+		stored, err := d.store.UpdateCompany(ctx, is, sweep, []store.Event{event})
 		switch {
 		case err == nil:
 			if unpaid(was) && !unpaid(is) { // those who waited meanwhile
 				d.attend(ctx, c, paid()...)
 			}
-			return Result{Company: stored, Changed: true}, nil
+			if sweep != nil {
+				err = d.sweep(ctx, *sweep)
+			}
+			return Result{Company: stored, Changed: true}, err
 		case !errors.Is(err, store.ErrVersion):
 			return Result{}, err
 		}
@@ -135,6 +144,7 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 func (do SetCompany) on(c store.Company) store.Company {
 	for _, setting := range []struct{ to, from *string }{
 		{&c.Display, do.Display}, {&c.Tier, do.Tier}, {&c.SeatPolicy, do.SeatPolicy}, {&c.GuestPolicy, do.GuestPolicy},
+		{&c.RoleCeiling, do.RoleCeiling},
 	} {
 		if setting.from != nil {
 			*setting.to = *setting.from
@@ -161,6 +171,7 @@ type settings struct {
 	Tier        string    `json:"tier"`
 	SeatPolicy  string    `json:"seatPolicy"`
 	GuestPolicy string    `json:"guestPolicy"`
+	RoleCeiling string    `json:"roleCeiling"`
 	HoldFor     string    `json:"holdFor"`
 	Payment     string    `json:"payment"`
 	PaymentAt   time.Time `json:"paymentAt,omitzero"`
@@ -169,7 +180,7 @@ type settings struct {
 }
 
 func settingsOf(c store.Company) settings {
-	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
+	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
 	if s.Payment == "" {
 		s.Payment = PaymentOK
 	}

@@ -22,7 +22,7 @@ type Store interface {
 	Company(ctx context.Context, id string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
-	UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (store.Company, error)
+	UpdateCompany(ctx context.Context, c store.Company, sweep *store.Sweep, events []store.Event) (store.Company, error)
 	DomainOwner(ctx context.Context, domain string) (string, error)
 	Connection(ctx context.Context, id string) (store.Connection, error)
 	SetBreaker(ctx context.Context, c store.Connection, was string, events []store.Event) error
@@ -163,7 +163,7 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 		return Result{}, err
 	}
 	fresh := store.Account{Company: c.Company, Connection: do.Connection, Created: s.now, Modified: s.now}
-	fresh.Role, fresh.MemberType = RoleStandard, string(memberType(s.company, do.Draft.Email, d.webmail))
+	fresh.MemberType = string(memberType(s.company, do.Draft.Email, d.webmail))
 	apply(s, &fresh, do.Draft)
 	for range attempts {
 		adopt, err := d.adopt(ctx, &fresh)
@@ -352,7 +352,8 @@ func apply(s situation, a *store.Account, draft Draft) {
 	a.UserName, a.ExternalID, a.Display, a.Active = draft.UserName, draft.ExternalID, draft.Display, draft.Active
 	a.Doc, a.Terms = draft.Doc, draft.Terms
 	a.Sources = carry(a.Sources, draft.Intents, s.change.Actor.ID, s.change.MayAssign, s.now)
-	a.Sources = s.rules.followValues(a, s.now)
+	a.RoleSources = carryRoles(a.RoleSources, draft.Intents, s.change.Actor.ID, s.now)
+	s.rules.followValues(a, s.now)
 }
 
 func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccount) (Result, error) {

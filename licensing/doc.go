@@ -17,6 +17,8 @@
 //   - Above all sources stands a Super Admin's pin, for some time or for good; one to Video Pro keeps any license away. What a connection
 //     asks for that may not assign licenses waits until somebody who may approves or refuses it. Nobody stops being a guest by anything
 //     but an admin's word.
+//   - A role in the company comes from a Super Admin's word, else from the highest that a rule gives or a connection asks for up to the
+//     company's ceiling. Guests have none.
 //   - A seat that comes free goes to the queue in the same Apply: higher priority first, then the earlier request.
 //   - While a payment of the company is overdue nobody is added and no seat is given; people keep what they have and can be let go, and
 //     single sign-on goes on for the time of grace. A change of the company's tier changes nobody's license: sign-in asks for both.

@@ -15,14 +15,6 @@ const (
 	GuestMember MemberType = "guest"
 )
 
-// Roles. People begin with the lowest; the first local admin of a company has the highest. Super-admins and user-admins are the company's
-// admins; only a super-admin gives licenses and makes super-admins.
-const (
-	RoleStandard   = "standard"
-	RoleUserAdmin  = "user-admin"
-	RoleSuperAdmin = "super-admin"
-)
-
 // Tiers of companies.
 const (
 	TierFree         = "free"
@@ -36,6 +28,9 @@ type Verdict struct {
 
 	Effective    License // the license in effect
 	Entitlements Entitlements
+
+	Role       string // in the company
+	RoleReason Reason // why it is not as high as something asks for
 
 	SSO       bool   // whether the person may sign in through the identity provider
 	SSOReason Reason // why not
@@ -54,6 +49,8 @@ type Reasoned struct {
 func Evaluate(c store.Company, a store.Account) Verdict {
 	v := Verdict{Effective: VideoPro}
 	v.License, v.Others = wanted(a)
+	v.Role, v.RoleReason = decideRole(c, a)
+	a.Role = v.Role
 	switch {
 	case !a.Active || a.MemberType == string(GuestMember):
 	case v.License.State == store.StateReserved || v.License.State == store.StateActive:

@@ -20,12 +20,15 @@ type Explanation struct {
 	Active     bool   `json:"active"`
 	MemberType string `json:"member_type"`
 	Role       string `json:"role"`
+	// RoleReason says why the role is not as high as something asks for.
+	RoleReason Reason `json:"role_reason,omitempty"`
 
 	Effective    License      `json:"effective_license"`
 	Entitlements Entitlements `json:"entitlements"`
-	License      Finding      `json:"license"` // the license that is wanted
-	SignOn       Finding      `json:"sign_on"` // its State is "allowed" or "refused"
-	Sources      []Asking     `json:"sources"` // all that ask for a license, highest rank first
+	License      Finding      `json:"license"`         // the license that is wanted
+	SignOn       Finding      `json:"sign_on"`         // its State is "allowed" or "refused"
+	Sources      []Asking     `json:"sources"`         // all that ask for a license, highest rank first
+	Roles        []Asking     `json:"roles,omitempty"` // all that ask for a role
 }
 
 // Finding is one decision with the checks that led to it, in the order in which they were made.
@@ -54,7 +57,8 @@ type Asking struct {
 	Group    string    `json:"group,omitempty"` // of a rule on a group: its name
 	About    string    `json:"about,omitempty"` // of a rule on a value: the condition
 	Rule     string    `json:"rule,omitempty"`  // and the rule's id
-	License  License   `json:"license"`
+	License  License   `json:"license,omitempty"`
+	Role     string    `json:"role,omitempty"`
 	Priority int       `json:"priority,omitempty"`
 	By       string    `json:"by"` // the name of the connection or person
 	Since    time.Time `json:"since"`
@@ -76,14 +80,15 @@ func (d *Directory) Explain(ctx context.Context, company, id string) (Explanatio
 	a.Sources = slices.SortedStableFunc(slices.Values(a.Sources), higher)
 	v := Evaluate(c, a)
 	e := Explanation{
-		Account: a.ID, UserName: a.UserName, Display: a.Display, Active: a.Active, MemberType: a.MemberType, Role: a.Role,
-		Effective: v.Effective, Entitlements: v.Entitlements,
+		Account: a.ID, UserName: a.UserName, Display: a.Display, Active: a.Active, MemberType: a.MemberType, Role: v.Role,
+		RoleReason: v.RoleReason,
+		Effective:  v.Effective, Entitlements: v.Entitlements,
 	}
 	if e.License, err = d.findLicense(ctx, c, a, v); err != nil {
 		return Explanation{}, err
 	}
 	e.SignOn = findSignOn(c, a, v, e.License)
-	e.Sources, err = d.askings(ctx, a, v)
+	e.Sources, e.Roles, err = d.askings(ctx, a, v)
 	return e, err
 }
 
@@ -178,13 +183,13 @@ func findSignOn(c store.Company, a store.Account, v Verdict, license Finding) Fi
 	return f
 }
 
-// askings shows the sources with the names of who and what is behind them.
-func (d *Directory) askings(ctx context.Context, a store.Account, v Verdict) ([]Asking, error) {
-	all := []Asking{}
+// askings shows the sources of licenses and of roles with the names of who and what is behind them.
+func (d *Directory) askings(ctx context.Context, a store.Account, v Verdict) (licenses, roles []Asking, err error) {
 	rules, err := d.store.ListRules(ctx, a.Company)
 	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
+		return nil, nil, fmt.Errorf("rules: %w", err)
 	}
+	licenses = []Asking{}
 	for i, s := range a.Sources {
 		x := Asking{
 			Carrier: Carrier(s.Kind), Rule: s.Ref, License: License(s.License), Priority: s.Priority, By: s.By, Since: s.At, Until: s.Until,
@@ -198,30 +203,44 @@ func (d *Directory) askings(ctx context.Context, a store.Account, v Verdict) ([]
 		if x.Counts && v.License.Reason != Vetoed {
 			x.Reason = v.License.Reason
 		}
-		for _, r := range rules {
-			if r.ID != s.Ref {
-				continue
+		licenses = append(licenses, x)
+	}
+	for _, s := range a.RoleSources {
+		roles = append(roles, Asking{Carrier: Carrier(s.Kind), Rule: s.Ref, Role: s.Role, By: s.By, Since: s.At, Counts: s.Role == v.Role})
+	}
+	for _, list := range [][]Asking{licenses, roles} {
+		for i := range list {
+			if err := d.name(ctx, a.Company, rules, &list[i]); err != nil {
+				return nil, nil, err
 			}
-			if r.Match != nil {
-				x.About = r.Match.About
-				continue
-			}
-			g, err := d.store.Group(ctx, a.Company, r.Group)
+		}
+	}
+	return licenses, roles, nil
+}
+
+// name gives an asking the names of its connection and of what its rule is about.
+func (d *Directory) name(ctx context.Context, company string, rules []store.Rule, x *Asking) error {
+	if at := slices.IndexFunc(rules, func(r store.Rule) bool { return r.ID == x.Rule }); at >= 0 {
+		r := rules[at]
+		x.Priority = r.Priority
+		if r.Match != nil {
+			x.About = r.Match.About
+		} else {
+			g, err := d.store.Group(ctx, company, r.Group)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return nil, fmt.Errorf("group %s: %w", r.Group, err)
+				return fmt.Errorf("group %s: %w", r.Group, err)
 			}
 			x.Group = g.Display
 		}
-		connection, err := d.store.Connection(ctx, s.By)
-		switch {
-		case err == nil && connection.Company == a.Company:
-			x.By = connection.Name
-		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return nil, fmt.Errorf("connection %s: %w", s.By, err)
-		}
-		all = append(all, x)
 	}
-	return all, nil
+	connection, err := d.store.Connection(ctx, x.By)
+	switch {
+	case err == nil && connection.Company == company:
+		x.By = connection.Name
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("connection %s: %w", x.By, err)
+	}
+	return nil
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -236,6 +255,10 @@ func (e Explanation) String() string {
 	}
 	line("%s (%s)", e.Display, e.UserName)
 	line("  %s, %s, %s; account %s", state, e.MemberType, e.Role, e.Account)
+	if r := e.RoleReason; r != "" {
+		line("  %s (%s)", r.Sentence(), r)
+		line("  What helps: %s", r.Help())
+	}
 	line("License: %s. It allows %s.", e.Effective.Name(), e.Entitlements)
 	found := func(f Finding) {
 		why := f.Sentence
@@ -253,7 +276,7 @@ func (e Explanation) String() string {
 	found(e.License)
 	line("Single sign-on: %s.", e.SignOn.State)
 	found(e.SignOn)
-	if len(e.Sources) > 0 {
+	if len(e.Sources)+len(e.Roles) > 0 {
 		line("Asked for by:")
 	}
 	for _, s := range e.Sources {
@@ -261,6 +284,9 @@ func (e Explanation) String() string {
 		if r := s.Reason; r != "" && r != e.License.Reason {
 			line("    %s What helps: %s", r.Sentence(), r.Help())
 		}
+	}
+	for _, s := range e.Roles {
+		line("  %s", s)
 	}
 	for _, part := range []struct {
 		of     string
@@ -293,7 +319,11 @@ func (s Asking) String() string {
 	default:
 		what = "the attribute " + string(s.Carrier)
 	}
-	text := fmt.Sprintf("%s, by %s since %s: %s", what, s.By, day(s.Since), s.License.Name())
+	asked := "the role " + s.Role
+	if s.Role == "" {
+		asked = s.License.Name()
+	}
+	text := fmt.Sprintf("%s, by %s since %s: %s", what, s.By, day(s.Since), asked)
 	if !s.Until.IsZero() {
 		text += " until " + s.Until.UTC().Format("2006-01-02 15:04 MST")
 	}

@@ -194,6 +194,11 @@ var scenes = map[string]scene{
 		w.apply(licensing.SetBreaker{Connection: "okta", State: licensing.BreakerRefusing})
 		return licensing.DeleteAccount{ID: w.create("carl").ID}
 	}),
+	"role_ceiling": explained(func(w *world) string {
+		d := draft("carl")
+		d.Intents = []licensing.Intent{{Carrier: licensing.CarrierRoles, Roles: []string{licensing.RoleSuperAdmin}}}
+		return w.apply(licensing.CreateAccount{Connection: "okta", Draft: d}).Account.ID
+	}),
 	"no_condition": refused(func(*world) licensing.Operation { return licensing.AddRule{License: plus} }),
 	"super_admin_required": refused(func(w *world) licensing.Operation {
 		return licensing.Assign{ID: w.create("carl").ID, License: plus}

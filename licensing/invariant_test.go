@@ -67,6 +67,9 @@ func (w *world) checkInvariants(t interface{ Fatalf(string, ...any) }) {
 		if a.License != string(v.License.License) || a.LicenseState != v.License.State || a.LicenseReason != string(v.License.Reason) || a.Effective != string(v.Effective) {
 			t.Fatalf("%s: the columns say %s %s %q %s, Evaluate says %+v", a.Display, a.License, a.LicenseState, a.LicenseReason, a.Effective, v)
 		}
+		if a.Role != v.Role || a.MemberType == string(licensing.GuestMember) && a.Role != licensing.RoleStandard {
+			t.Fatalf("%s, a %s: the role is %s, Evaluate says %s (%s)", a.Display, a.MemberType, a.Role, v.Role, v.RoleReason)
+		}
 		if v.SSO && (!a.Active || a.MemberType != string(licensing.Coworker) || a.Effective != string(plus)) {
 			t.Fatalf("%s may sign in: active %t, %s, %s", a.Display, a.Active, a.MemberType, a.Effective)
 		}
@@ -113,10 +116,8 @@ func (w *world) checkRules(t interface{ Fatalf(string, ...any) }, accounts []sto
 				want[r.ID] = true
 			}
 		}
-		for _, s := range a.Sources {
-			if s.Ref != "" {
-				got[s.Ref] = true
-			}
+		for _, ref := range a.Column(store.ColumnSourceRef) {
+			got[ref] = true
 		}
 		if !maps.Equal(want, got) {
 			t.Fatalf("%s: sources of the rules %v, but %v hold", a.Display, got, want)
@@ -218,6 +219,8 @@ func (w *world) foretold(t *rapid.T, do licensing.Operation, apply func(licensin
 	return r
 }
 
+var allRoles = []string{licensing.RoleStandard, licensing.RoleUserAdmin, licensing.RoleSuperAdmin}
+
 var allCarriers = []licensing.Carrier{licensing.CarrierLicense, licensing.CarrierEntitlements, licensing.CarrierRoles}
 
 // TestDirectory_invariants plays random changes one after the other.
@@ -271,6 +274,9 @@ func TestDirectory_invariants(t *testing.T) {
 			},
 			"ask": func(t *rapid.T) {
 				intent := licensing.Intent{Carrier: rapid.SampledFrom(allCarriers).Draw(t, "carrier"), Licenses: licenses.Draw(t, "asks")}
+				if intent.Carrier == licensing.CarrierRoles {
+					intent.Roles = rapid.SliceOfN(rapid.SampledFrom(allRoles), 0, 2).Draw(t, "roles")
+				}
 				apply(w.edit(one(people, "person"), func(d *licensing.Draft) { d.Intents = []licensing.Intent{intent} }))
 			},
 			"group": func(t *rapid.T) {
@@ -304,7 +310,10 @@ func TestDirectory_invariants(t *testing.T) {
 			"value rule": func(t *rapid.T) {
 				do := licensing.AddRule{
 					Match:   &store.Match{Paths: []string{"displayName"}, Value: rapid.SampledFrom(titles).Draw(t, "title"), Suffix: rapid.Bool().Draw(t, "suffix")},
-					License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"),
+					License: rapid.SampledFrom([]licensing.License{licensing.NoLicense, ringex, plus}).Draw(t, "license"),
+				}
+				if do.License == licensing.NoLicense || rapid.Bool().Draw(t, "with role") {
+					do.Role = rapid.SampledFrom(allRoles).Draw(t, "role")
 				}
 				if r := w.foretold(t, do, apply); r.Created {
 					rules = append(rules, r.Rule.ID)
@@ -343,8 +352,12 @@ func TestDirectory_invariants(t *testing.T) {
 			"role": func(t *rapid.T) {
 				apply(licensing.SetRole{
 					ID:   one(people, "person"),
-					Role: rapid.SampledFrom([]string{licensing.RoleStandard, licensing.RoleUserAdmin, licensing.RoleSuperAdmin}).Draw(t, "role"),
+					Role: rapid.SampledFrom(append(allRoles, "")).Draw(t, "role"),
 				})
+			},
+			"ceiling": func(t *rapid.T) {
+				ceiling := rapid.SampledFrom(allRoles).Draw(t, "ceiling")
+				apply(licensing.SetCompany{RoleCeiling: &ceiling})
 			},
 			"payment": func(t *rapid.T) {
 				apply(payment(rapid.SampledFrom([]string{licensing.PaymentOK, licensing.PaymentExpiring, licensing.PaymentPastDue, licensing.PaymentSuspended}).Draw(t, "payment"), time.Time{}))

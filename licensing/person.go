@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"usher/store"
 	"usher/store/query"
@@ -89,8 +90,10 @@ func (d *Directory) setMember(ctx context.Context, c Change, do SetMember) (Resu
 	})
 }
 
-// demote makes a guest of an account. Guests have no role.
-func demote(a *store.Account) { a.MemberType, a.Role = string(GuestMember), RoleStandard }
+// demote makes a guest of an account. Guests have no role, and one that an admin gave does not come back by itself.
+func demote(a *store.Account) {
+	a.MemberType, a.RoleSources = string(GuestMember), withoutPin(a.RoleSources)
+}
 
 // becomesGuest says whether a person whose address has moved is a coworker no longer until an admin decides. What they are at the new
 // address does not count where they would have been a guest at the old one: then an admin has decided already.
@@ -98,26 +101,35 @@ func (d *Directory) becomesGuest(c store.Company, draft Draft) bool {
 	return memberType(c, draft.Email, d.webmail) == GuestMember && memberType(c, draft.Was, d.webmail) == Coworker
 }
 
-// setRole gives a role.
+// setRole gives a role, or leaves it to what else asks for one.
 func (d *Directory) setRole(ctx context.Context, c Change, do SetRole) (Result, error) {
 	s, err := d.situation(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
-	if known := []string{RoleStandard, RoleUserAdmin, RoleSuperAdmin}; !slices.Contains(known, do.Role) {
-		return Result{}, refuse(UnknownSetting, "There is no role %q; there are %s, %s and %s.", do.Role, known[0], known[1], known[2])
+	if do.Role != "" && !slices.Contains(roles(), do.Role) {
+		return Result{}, refuse(UnknownSetting, "There is no role %q; there are %s.", do.Role, strings.Join(roles(), ", "))
 	}
 	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
 		after := before
-		after.Role = do.Role
+		after.RoleSources = withoutPin(before.RoleSources)
+		if do.Role != "" {
+			pin := store.RoleSource{Kind: string(CarrierPin), By: c.Actor.ID, Role: do.Role, At: s.now}
+			after.RoleSources = append([]store.RoleSource{pin}, after.RoleSources...)
+		}
+		role, _ := decideRole(s.company, after)
 		switch {
-		case !c.MayAssign && (do.Role == RoleSuperAdmin || before.Role == RoleSuperAdmin):
+		case !c.MayAssign && (role == RoleSuperAdmin || before.Role == RoleSuperAdmin):
 			return after, refuse(SuperAdminRequired, "")
-		case do.Role != RoleStandard && before.MemberType == string(GuestMember):
+		case higherRole(do.Role, RoleStandard) > 0 && before.MemberType == string(GuestMember):
 			return after, refuse(RoleOfGuest, "")
 		}
 		return after, nil
 	})
+}
+
+func withoutPin(sources []store.RoleSource) []store.RoleSource {
+	return without(sources, func(s store.RoleSource) bool { return s.Kind == string(CarrierPin) })
 }
 
 // endAssignments takes away the sources whose time is over.

@@ -87,7 +87,7 @@ func decide(s situation, before, a *store.Account) error {
 func show(s situation, before, a *store.Account) {
 	v := Evaluate(s.company, *a)
 	a.License, a.LicenseState, a.LicenseReason = string(v.License.License), v.License.State, string(v.License.Reason)
-	a.Effective = string(v.Effective)
+	a.Effective, a.Role = string(v.Effective), v.Role
 	a.Priority = 0
 	first := time.Time{}
 	for _, source := range a.Sources {
@@ -221,14 +221,15 @@ const (
 
 func accountEvent(s situation, before *store.Account, a store.Account) store.Event {
 	type detail struct {
-		ExternalID string `json:"externalId,omitempty"`
-		Connection string `json:"connection,omitempty"`
-		MemberType string `json:"memberType"`
-		Role       string `json:"role"`
-		Active     bool   `json:"active"`
-		WasActive  *bool  `json:"wasActive,omitempty"`
+		ExternalID string             `json:"externalId,omitempty"`
+		Connection string             `json:"connection,omitempty"`
+		MemberType string             `json:"memberType"`
+		Role       string             `json:"role"`
+		Roles      []store.RoleSource `json:"roleSources,omitempty"`
+		Active     bool               `json:"active"`
+		WasActive  *bool              `json:"wasActive,omitempty"`
 	}
-	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, MemberType: a.MemberType, Role: a.Role, Active: a.Active}
+	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, MemberType: a.MemberType, Role: a.Role, Roles: a.RoleSources, Active: a.Active}
 	action := ActionUserCreate
 	if before != nil {
 		action, d.WasActive = ActionUserUpdate, &before.Active
@@ -284,7 +285,8 @@ func equal(a, b store.Account) bool {
 // equalPerson compares what is not license.
 func equalPerson(a, b store.Account) bool {
 	return a.UserName == b.UserName && a.ExternalID == b.ExternalID && a.Connection == b.Connection && a.Display == b.Display &&
-		a.Active == b.Active && a.MemberType == b.MemberType && a.Role == b.Role && bytes.Equal(a.Doc, b.Doc)
+		a.Active == b.Active && a.MemberType == b.MemberType && a.Role == b.Role && equalRoles(a.RoleSources, b.RoleSources) &&
+		bytes.Equal(a.Doc, b.Doc)
 }
 
 // equalDecision compares what is license.

@@ -43,6 +43,7 @@ const (
 	RoleOfGuest          Reason = "role_of_guest"
 	InThePast            Reason = "in_the_past"
 	NoCondition          Reason = "no_condition"
+	RoleCeiling          Reason = "role_ceiling"
 	TooManyLosses        Reason = "too_many_losses"
 	LossesRefused        Reason = "losses_refused"
 )
@@ -80,6 +81,7 @@ var explanations = map[Reason]explanation{
 	SuperAdminRequired:   {"Only a Super Admin of the company gives licenses and makes Super Admins.", "Ask a Super Admin of the company to do it.", whoSuperAdmin},
 	NoRequest:            {"Nothing that this person's sources ask for waits for a decision.", "See what they ask for with \"usher explain\".", whoSuperAdmin},
 	RoleOfGuest:          {"Guests have no role in the company.", "Promote the person to coworker first.", whoCompanyAdmin},
+	RoleCeiling:          {"The connection asks for a role above what the company lets connections give.", "Give the role by hand, or raise the company's role ceiling.", whoSuperAdmin},
 	TooManyLosses:        {"Many people would lose their access or license by this connection within an hour.", "Let it pass if that is meant, or refuse it and look at the identity provider.", whoCompanyAdmin},
 	LossesRefused:        {"An admin has refused what this connection takes away from people.", "Look at the identity provider, then let the connection work again.", whoCompanyAdmin},
 	NoCondition:          {"A rule is about a group or about a value that a person has.", "Name either a group or an attribute with its value.", whoSuperAdmin},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"usher/store"
@@ -37,14 +38,17 @@ func (d *Directory) addRule(ctx context.Context, c Change, do AddRule) (Result, 
 
 // newRule makes the rule that is asked for.
 func newRule(c Change, do AddRule, now time.Time) (store.Rule, error) {
+	match := do.Match
 	switch {
-	case !do.License.Paid():
+	case do.Role != "" && !slices.Contains(roles(), do.Role):
+		return store.Rule{}, refuse(UnknownSetting, "There is no role %q; there are %s.", do.Role, strings.Join(roles(), ", "))
+	case !do.License.Paid() && (do.License != NoLicense || do.Role == ""):
 		return store.Rule{}, refuse(NotAPaidLicense, "A rule cannot give %s: everyone has it.", do.License.Name())
-	case (do.Group == "") == (do.Match == nil), do.Match != nil && (len(do.Match.Paths) == 0 || do.Match.Value == ""):
-		return store.Rule{}, refuse(NoCondition, "A rule is about a group or about a value that a person has.")
+	case (do.Group == "") == (match == nil), match != nil && (len(match.Paths) == 0 || match.Value == ""):
+		return store.Rule{}, refuse(NoCondition, "")
 	}
 	return store.Rule{
-		ID: store.NewID(), Company: c.Company, Group: do.Group, Match: do.Match, License: string(do.License),
+		ID: store.NewID(), Company: c.Company, Group: do.Group, Match: match, License: string(do.License), Role: do.Role,
 		Priority: do.Priority, By: c.Actor.ID, Created: now,
 	}, nil
 }
@@ -119,15 +123,16 @@ func (set ruleSet) hold(a *store.Account, in func(store.Rule) bool) []store.Rule
 	return all
 }
 
-// followValues gives the sources of an account whose document has changed: rules on values are asked anew, and those on groups stay.
-func (set ruleSet) followValues(a *store.Account, now time.Time) []store.Source {
-	if set.judges == nil && !slices.ContainsFunc(a.Sources, func(s store.Source) bool { return s.Kind == string(CarrierValue) }) {
-		return a.Sources
+// followValues sets the sources of an account whose document has changed: rules on values are asked anew, and those on groups stay.
+func (set ruleSet) followValues(a *store.Account, now time.Time) {
+	byValue := string(CarrierValue)
+	if set.judges == nil && !slices.ContainsFunc(a.Sources, func(s store.Source) bool { return s.Kind == byValue }) &&
+		!slices.ContainsFunc(a.RoleSources, func(s store.RoleSource) bool { return s.Kind == byValue }) {
+		return
 	}
-	hold := set.hold(a, func(r store.Rule) bool {
-		return slices.ContainsFunc(a.Sources, func(s store.Source) bool { return s.Ref == r.ID })
-	})
-	return carryRules(a.Sources, hold, now)
+	refs := a.Column(store.ColumnSourceRef)
+	hold := set.hold(a, func(r store.Rule) bool { return slices.Contains(refs, r.ID) })
+	a.Sources, a.RoleSources = carryRules(a.Sources, hold, now), carryRoleRules(a.RoleSources, hold, now)
 }
 
 // valued gives the ids of the rules on values.
@@ -141,15 +146,19 @@ func (set ruleSet) valued() []string {
 	return all
 }
 
-// catchUp brings an account in line with rules on values that were made or removed while its document was being changed: their own sweeps
-// may have come by before that was written.
+// catchUp brings an account in line with rules on values that were made or removed, and with a role ceiling that was moved, while its
+// document was being changed: their own sweeps may have come by before that was written.
 func (d *Directory) catchUp(ctx context.Context, s situation, a store.Account) error {
 	ctx = context.WithoutCancel(ctx)
 	rules, err := d.store.ListRules(ctx, a.Company)
 	if err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
-	if slices.Equal(s.rules.valued(), newRuleSet(rules).valued()) {
+	company, err := d.store.Company(ctx, a.Company)
+	if err != nil {
+		return fmt.Errorf("company %s: %w", a.Company, err)
+	}
+	if slices.Equal(s.rules.valued(), newRuleSet(rules).valued()) && company.RoleCeiling == s.company.RoleCeiling {
 		return nil
 	}
 	return d.sweepNow(ctx, *newSweep(s.change, s.now, cause{Accounts: []string{a.ID}}))

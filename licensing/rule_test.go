@@ -141,3 +141,61 @@ func TestForecast(t *testing.T) {
 		}
 	})
 }
+
+// TestRole: a connection gives roles up to the company's ceiling, a rule any, a Super Admin's word goes before both, and guests have none.
+func TestRole(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, nil)
+		ada, gil := w.create("ada").ID, w.guest("gil")
+		check := func(what, id, role string, reason licensing.Reason) {
+			t.Helper()
+			c, err := s.Company(t.Context(), w.company)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := s.Account(t.Context(), w.company, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := licensing.Evaluate(c, a); a.Role != role || v.Role != role || v.RoleReason != reason {
+				t.Errorf("%s: role %s, by Evaluate %s, %q; want %s, %q", what, a.Role, v.Role, v.RoleReason, role, reason)
+			}
+		}
+		ask := func(id string, roles ...string) {
+			w.apply(w.edit(id, func(d *licensing.Draft) {
+				d.Intents = []licensing.Intent{{Carrier: licensing.CarrierRoles, Roles: roles}}
+			}))
+		}
+		ceiling := func(to string) { w.apply(licensing.SetCompany{RoleCeiling: &to}) }
+		ask(ada, licensing.RoleUserAdmin)
+		check("above the ceiling", ada, licensing.RoleStandard, licensing.RoleCeiling)
+		ceiling(licensing.RoleUserAdmin)
+		check("up to the ceiling", ada, licensing.RoleUserAdmin, "")
+		ask(ada, licensing.RoleUserAdmin, licensing.RoleSuperAdmin)
+		check("the highest of a carrier", ada, licensing.RoleStandard, licensing.RoleCeiling)
+		ask(ada, licensing.RoleUserAdmin)
+		ceiling(licensing.RoleStandard)
+		check("when the ceiling was lowered", ada, licensing.RoleStandard, licensing.RoleCeiling)
+
+		rule := titled("boss", licensing.NoLicense)
+		rule.Role = licensing.RoleSuperAdmin
+		made := w.apply(rule).Rule.ID
+		w.apply(w.rename(ada, "Boss"))
+		check("by a rule", ada, licensing.RoleSuperAdmin, licensing.RoleCeiling)
+		w.apply(licensing.SetRole{ID: ada, Role: licensing.RoleStandard})
+		check("by hand", ada, licensing.RoleStandard, "")
+		w.apply(licensing.SetRole{ID: ada})
+		check("by hand no more", ada, licensing.RoleSuperAdmin, licensing.RoleCeiling)
+		w.apply(licensing.RemoveRule{ID: made})
+		check("without the rule", ada, licensing.RoleStandard, licensing.RoleCeiling)
+		ask(ada)
+		check("asked for no more", ada, licensing.RoleStandard, "")
+
+		ceiling(licensing.RoleSuperAdmin)
+		ask(gil, licensing.RoleUserAdmin)
+		check("a guest", gil, licensing.RoleStandard, licensing.RoleOfGuest)
+		w.apply(licensing.SetMember{ID: gil, MemberType: licensing.Coworker})
+		check("promoted", gil, licensing.RoleUserAdmin, "")
+		w.wantRefusal(licensing.AddRule{Match: rule.Match, Role: "king"}, licensing.UnknownSetting)
+	})
+}

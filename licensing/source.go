@@ -104,6 +104,9 @@ func carryRules(before []store.Source, rules []store.Rule, now time.Time) []stor
 		after = append(after, s)
 	}
 	for _, r := range rules {
+		if r.License == "" {
+			continue
+		}
 		at, had := since[r.ID]
 		if !had {
 			at = now

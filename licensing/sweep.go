@@ -19,6 +19,8 @@ type cause struct {
 	Group    string       `json:"group,omitempty"`
 	Match    *store.Match `json:"match,omitempty"`
 	Rules    []string     `json:"rules,omitempty"`
+	// Roles says that those are meant for whom a connection asks for a role.
+	Roles bool `json:"roles,omitempty"`
 	// Orphans says that the rules have lost their group and go when the sweep is done.
 	Orphans bool `json:"orphans,omitempty"`
 }
@@ -146,6 +148,9 @@ func (d *Directory) stages(company string, why cause) []stage {
 			}
 			return found, err
 		})
+	}
+	if why.Roles {
+		all = append(all, d.listed(company, query.Leaf{Path: store.ColumnRoleSource, Op: query.Equal, Type: query.String, Value: string(CarrierRoles)}))
 	}
 	if why.Match != nil {
 		all = append(all, d.listed(company, why.Match.Node()))
@@ -288,7 +293,7 @@ func (d *Directory) planEach(ctx context.Context, s situation, asked time.Time, 
 			return slices.ContainsFunc(memberships[before.ID], func(m store.Membership) bool { return m.Group == r.Group })
 		})
 		after := before
-		after.Sources = carryRules(before.Sources, hold, asked)
+		after.Sources, after.RoleSources = carryRules(before.Sources, hold, asked), carryRoleRules(before.RoleSources, hold, asked)
 		p, err := makePlan(s, &before, after)
 		if err == nil && p.changed {
 			err = to(p)

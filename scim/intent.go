@@ -65,8 +65,32 @@ func setCarrier(r Resource, c licensing.Carrier, value any) {
 // noneLiteral is what a client writes that cannot clear an attribute (Entra skips nulls).
 const noneLiteral = "none"
 
-// unknownLicense counts, beside the quirks, values of roles and entitlements that are not licenses: they are kept and have no effect.
+// unknownLicense counts, beside the quirks, values of roles and entitlements that are neither licenses nor roles of the company: they are
+// kept and have no effect.
 const unknownLicense = "unknown-license-value"
+
+// intent gives what a carrier asks for: licenses, and roles in the company where it is the attribute roles.
+func (x *exchange) intent(r Resource, c licensing.Carrier) (licensing.Intent, error) {
+	licenses, err := x.licensesIn(r, c)
+	in := licensing.Intent{Carrier: c, Licenses: licenses}
+	if c == licensing.CarrierRoles {
+		in.Roles = rolesIn(r)
+	}
+	return in, err
+}
+
+// rolesIn gives the roles in the company that the attribute roles names.
+func rolesIn(r Resource) (all []string) {
+	values, _ := r[string(licensing.CarrierRoles)].([]any)
+	for _, v := range values {
+		element, _ := v.(map[string]any)
+		name, _ := element["value"].(string)
+		if role, ok := licensing.ParseRole(name); ok {
+			all = append(all, role)
+		}
+	}
+	return all
+}
 
 // licensesIn gives the licenses that a carrier names. In license, and in an entitlement of the type License, a value that is none is an
 // error; elsewhere it is something of the client's own.
@@ -107,6 +131,8 @@ func (x *exchange) parseLicense(attribute, name string, must bool) ([]licensing.
 	case must:
 		return nil, badRequest(invalidValue, "%s: %s is not a license; they are ringex, video-pro and video-pro-plus, and none takes it away.", attribute, quoted(name))
 	}
-	x.quirks.note(unknownLicense)
+	if _, ok := licensing.ParseRole(name); !ok {
+		x.quirks.note(unknownLicense)
+	}
 	return nil, nil
 }

@@ -269,11 +269,11 @@ func (x *exchange) draft(r Resource, touched []licensing.Carrier) (licensing.Dra
 	}
 	d.Terms = query.Terms(d.Doc, x.indexes)
 	for _, carrier := range touched {
-		licenses, err := x.licensesIn(r, carrier)
+		in, err := x.intent(r, carrier)
 		if err != nil {
 			return licensing.Draft{}, err
 		}
-		d.Intents = append(d.Intents, licensing.Intent{Carrier: carrier, Licenses: licenses})
+		d.Intents = append(d.Intents, in)
 	}
 	return d, nil
 }

@@ -50,9 +50,10 @@ type Decision struct {
 	Priority  int       // larger goes first in the queue
 	Sources   []Source  // all that ask for a license, whether or not they get it
 
-	MemberType string // "coworker" or "guest"
-	Role       string
-	Epoch      int64 // grows when sessions of the account must end
+	MemberType  string // "coworker" or "guest"
+	Role        string
+	RoleSources []RoleSource // all that ask for a role
+	Epoch       int64        // grows when sessions of the account must end
 }
 
 // License states. Reserved and active are in effect and, with held, count against the pool.
@@ -78,6 +79,15 @@ type Source struct {
 	Until    time.Time `json:"until,omitzero"`     // when it ends by itself; zero: never
 }
 
+// RoleSource is one carrier that asks for a role: what Source is for a license.
+type RoleSource struct {
+	Kind string    `json:"kind"`
+	Ref  string    `json:"ref,omitempty"` // the rule's id for a rule
+	By   string    `json:"by"`
+	Role string    `json:"role"`
+	At   time.Time `json:"at"`
+}
+
 // Column paths: what a filter may name beside the paths of Doc. Their values are canonical strings (see [query.Canonical]).
 const (
 	ColumnID           = "@id"
@@ -89,12 +99,13 @@ const (
 	ColumnReason       = "@licenseReason"
 	ColumnMemberType   = "@memberType"
 	ColumnRole         = "@role"
-	ColumnSourceRef    = "@sourceRef" // Source.Ref of each source that has one
-	ColumnSource       = "@source"    // "kind:license" of each source, as licensing names them
-	ColumnRequest      = "@request"   // the license of each source that is neither approved nor refused
-	ColumnUntil        = "@until"     // query.DateTime: when sources end by themselves
-	ColumnMembers      = "@members"   // of a group: the ids of its members, accounts and groups
-	ColumnGroups       = "@groups"    // of an account: the ids of the groups that it is a direct member of
+	ColumnSourceRef    = "@sourceRef"  // Source.Ref and RoleSource.Ref of each source that has one
+	ColumnRoleSource   = "@roleSource" // RoleSource.Kind of each
+	ColumnSource       = "@source"     // "kind:license" of each source, as licensing names them
+	ColumnRequest      = "@request"    // the license of each source that is neither approved nor refused
+	ColumnUntil        = "@until"      // query.DateTime: when sources end by themselves
+	ColumnMembers      = "@members"    // of a group: the ids of its members, accounts and groups
+	ColumnGroups       = "@groups"     // of an account: the ids of the groups that it is a direct member of
 	// The same as elements, JSON objects with the members value, display and type: "User" or "Group" of a member, "direct" of a group.
 	ColumnMemberElements = "@members[]"
 	ColumnGroupElements  = "@groups[]"

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ func ColumnIndexes() []query.Index {
 		{Path: ColumnLicenseState, Type: query.String, Fold: true, Except: StateNone},
 		{Path: ColumnMemberType, Type: query.String, Fold: true, Except: "coworker"},
 		{Path: ColumnSourceRef, Type: query.String},
+		{Path: ColumnRoleSource, Type: query.String},
 		{Path: ColumnRequest, Type: query.String},
 		{Path: ColumnUntil, Type: query.DateTime},
 	}
@@ -43,7 +45,19 @@ func (a *Account) Column(path string) []string {
 	case ColumnRole:
 		return text(a.Role)
 	case ColumnSourceRef:
-		return a.ofSources(func(s Source) string { return s.Ref })
+		all := a.ofSources(func(s Source) string { return s.Ref })
+		for _, s := range a.RoleSources {
+			if s.Ref != "" && !slices.Contains(all, s.Ref) {
+				all = append(all, s.Ref)
+			}
+		}
+		return all
+	case ColumnRoleSource:
+		var all []string
+		for _, s := range a.RoleSources {
+			all = append(all, s.Kind)
+		}
+		return all
 	case ColumnSource:
 		return a.ofSources(func(s Source) string { return s.Kind + ":" + s.License })
 	case ColumnRequest:

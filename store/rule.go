@@ -7,14 +7,15 @@ import (
 	"usher/store/query"
 )
 
-// Rule gives a license to the members of a group, or to the accounts with a value.
+// Rule gives a license or a role or both to the members of a group, or to the accounts with a value.
 type Rule struct {
 	ID       string
 	Company  string
 	Group    string // the group's id; the rule outlives a rename. Empty for a rule on a value
 	Match    *Match // of a rule on a value
-	License  string
-	Priority int // the larger wins
+	License  string // empty: none
+	Role     string // empty: none
+	Priority int    // the larger wins
 	By       string
 	Created  time.Time
 }

@@ -13,6 +13,7 @@ import (
 type outcome struct {
 	account store.Account
 	sources any // the column
+	roles   any // the column
 	attrs   []attr
 	add     []attr // rows that the account does not have yet
 	drop    []attr // rows that it has no longer
@@ -66,6 +67,9 @@ func (s *Store) prepareOutcome(a store.Account, had []attr, events []store.Event
 	o.attrs = s.index.attrs(&a)
 	o.add, o.drop = difference(o.attrs, had), difference(had, o.attrs)
 	if o.sources, err = encodeList(a.Sources); err != nil {
+		return o, err
+	}
+	if o.roles, err = encodeList(a.RoleSources); err != nil {
 		return o, err
 	}
 	o.events, err = prepareEvents(events)
@@ -266,12 +270,12 @@ func (t *tx) insertAccount(co int64, o *outcome, version int64, adopt *store.Tom
 		return 0, err
 	}
 	_, err = t.exec(`INSERT INTO users (pk, co, id, un, ver, ext, conn, display, active, created, modified,
-			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc, roles)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		pk, co, a.ID, a.UserName, version, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
 		optional(a.License), optional(a.LicenseState), optional(a.LicenseReason), optional(a.Effective),
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
-		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc)
+		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles)
 	if taken(err) {
 		named, findErr := t.named(co, 0, a.UserName)
 		if findErr != nil {
@@ -298,12 +302,12 @@ func (t *tx) updateAccount(co int64, st standing, o *outcome) error {
 	}
 	_, err := t.exec(`UPDATE users SET ver = ?, ext = ?, conn = ?, display = ?, active = ?, created = ?, modified = ?,
 			license = ?, lstate = ?, lreason = ?, effective = ?, seat = ?, sstate = ?, ssince = ?, requested = ?, prio = ?, sources = ?,
-			member = ?, role = ?, epoch = ?, doc = ?
+			member = ?, role = ?, epoch = ?, doc = ?, roles = ?
 		WHERE pk = ?`,
 		st.version+1, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
 		optional(a.License), optional(a.LicenseState), optional(a.LicenseReason), optional(a.Effective),
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
-		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, st.pk)
+		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles, st.pk)
 	return err
 }
 

@@ -12,13 +12,18 @@ import (
 // accountColumns are what scanAccount reads, of users under the name t; accountWidth is their number.
 const (
 	accountColumns = `t.pk, t.id, t.ver, t.gver, t.n_groups, t.un, t.ext, t.conn, t.display, t.active, t.created, t.modified,
-		t.license, t.lstate, t.lreason, t.effective, t.seat, t.sstate, t.ssince, t.requested, t.prio, t.sources, t.member, t.role, t.epoch, t.doc`
-	accountWidth = 26
+		t.license, t.lstate, t.lreason, t.effective, t.seat, t.sstate, t.ssince, t.requested, t.prio, t.sources, t.member, t.role, t.epoch, t.doc,
+		t.roles`
+	accountWidth = 27
 )
 
 // scanAccount reads a row of accountColumns.
 func scanAccount(r *rows, company string) (store.Account, error) {
 	sources, err := decodeList[store.Source](r.text(21))
+	if err != nil {
+		return store.Account{}, err
+	}
+	roles, err := decodeList[store.RoleSource](r.text(26))
 	return store.Account{
 		ID: r.text(1), Company: company, Version: r.int(2), GroupsVersion: r.int(3), Groups: int(r.int(4)),
 		UserName: r.text(5), ExternalID: r.text(6), Connection: r.text(7), Display: r.text(8),
@@ -27,7 +32,7 @@ func scanAccount(r *rows, company string) (store.Account, error) {
 			License: r.text(12), LicenseState: r.text(13), LicenseReason: r.text(14), Effective: r.text(15),
 			Seat: r.text(16), SeatState: r.text(17), SeatSince: r.time(18),
 			Requested: r.time(19), Priority: int(r.int(20)), Sources: sources,
-			MemberType: r.text(22), Role: r.text(23), Epoch: r.int(24),
+			MemberType: r.text(22), Role: r.text(23), RoleSources: roles, Epoch: r.int(24),
 		},
 	}, err
 }

@@ -13,10 +13,11 @@ import (
 
 // loadRules reads the rules of a company. They are kept with it, because every change of a group asks for them.
 func (c *company) loadRules(from *conn) error {
-	r := from.query("SELECT id, grp, license, prio, author, created, cond FROM rules WHERE co = ?", c.co)
+	r := from.query("SELECT id, grp, license, prio, author, created, cond, role FROM rules WHERE co = ?", c.co)
 	for r.next() {
 		rule := store.Rule{
 			ID: r.text(0), Company: c.ID, Group: r.text(1), License: r.text(2), Priority: int(r.int(3)), By: r.text(4), Created: r.time(5),
+			Role: r.text(7),
 		}
 		if cond := r.text(6); cond != "" {
 			if err := json.Unmarshal([]byte(cond), &rule.Match); err != nil {
@@ -63,8 +64,8 @@ func (s *Store) CreateRule(ctx context.Context, rule store.Rule, sweep *store.Sw
 				return err
 			}
 		}
-		if _, err := t.exec("INSERT INTO rules (id, co, grp, license, prio, author, created, cond) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			rule.ID, co, rule.Group, rule.License, rule.Priority, optional(rule.By), rule.Created, cond); err != nil {
+		if _, err := t.exec("INSERT INTO rules (id, co, grp, license, prio, author, created, cond, role) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			rule.ID, co, rule.Group, rule.License, rule.Priority, optional(rule.By), rule.Created, cond, optional(rule.Role)); err != nil {
 			return conflict(err, "Rule.ID", rule.ID)
 		}
 		return t.because(co, sweep, events)

@@ -27,6 +27,7 @@ func testAccountRoundTrip(f *fixture) {
 			{Kind: "group-rule", Ref: "r-1", By: "root", License: other, Priority: 9, At: at, Refused: true, Until: at.Add(minutes(5))},
 		},
 		MemberType: "guest", Role: "user-admin", Epoch: 4,
+		RoleSources: []store.RoleSource{{Kind: "group-rule", Ref: "r-2", By: "root", Role: "user-admin", At: at}},
 	}
 	plain := f.draft("plain@example.com")
 	for _, a := range []store.Account{full, plain} {

@@ -14,7 +14,7 @@ import (
 func testCompanies(f *fixture) {
 	c := store.Company{
 		ID: store.NewID(), Name: "globex", Display: "Globex Corporation", Tier: "video-pro-plus", Epoch: 3,
-		SeatPolicy: "strict", HoldFor: 7 * 24 * time.Hour, GuestPolicy: "webmail", LossMin: 7, LossPercent: 30,
+		SeatPolicy: "strict", HoldFor: 7 * 24 * time.Hour, GuestPolicy: "webmail", LossMin: 7, LossPercent: 30, RoleCeiling: "user-admin",
 		Domains: []string{"globex.example", "globex.test"}, Created: f.now(),
 	}
 	admin := store.LocalAdmin{ID: store.NewID(), Company: c.ID, Login: "root", Password: "$argon2id$x", Role: "super-admin", Created: f.now()}
@@ -70,14 +70,19 @@ func testCompanyUpdate(f *fixture) {
 	want.Version++
 	want.Display, want.Tier, want.Epoch, want.SeatPolicy, want.HoldFor, want.GuestPolicy = "G", "video-pro-plus", 7, "strict", 2*time.Hour, "unverified"
 	want.Payment, want.PaymentAt = "past-due", f.now().Add(time.Hour)
-	want.LossMin, want.LossPercent = 5, 50
+	want.LossMin, want.LossPercent, want.RoleCeiling = 5, 50, "super-admin"
 
 	// What else the caller thinks of the company is not stored.
 	asked := want
 	asked.Version, asked.Name, asked.Domains, asked.Created = was.Version, "initech", []string{"initech.example"}, f.now().Add(time.Minute)
-	stored, err := f.UpdateCompany(f.ctx, asked, []store.Event{f.event("company.update", was.ID)})
+	sweep := f.sweep("update")
+	sweep.Company = was.ID
+	stored, err := f.UpdateCompany(f.ctx, asked, sweep, []store.Event{f.event("company.update", was.ID)})
 	f.check(err)
 	f.same("stored", stored, want)
+	sweeps, err := f.ListSweeps(f.ctx)
+	f.check(err)
+	f.same("sweeps", sweeps, []store.Sweep{*sweep})
 	for name, read := range map[string]func() (store.Company, error){
 		"by id":   func() (store.Company, error) { return f.Company(f.ctx, was.ID) },
 		"by name": func() (store.Company, error) { return f.CompanyByName(f.ctx, was.Name) },
@@ -90,10 +95,10 @@ func testCompanyUpdate(f *fixture) {
 	f.check(err)
 	f.same("owner of the domain", owner, was.ID)
 
-	_, err = f.UpdateCompany(f.ctx, asked, []store.Event{f.event("company.update", was.ID)})
+	_, err = f.UpdateCompany(f.ctx, asked, nil, []store.Event{f.event("company.update", was.ID)})
 	f.want("an old version", err, store.ErrVersion)
 	asked.ID = store.NewID()
-	_, err = f.UpdateCompany(f.ctx, asked, nil)
+	_, err = f.UpdateCompany(f.ctx, asked, nil, nil)
 	f.want("no company", err, store.ErrNotFound)
 	f.same("events", len(f.log(was.ID)), 1)
 }
@@ -108,7 +113,7 @@ func testCompanyUpdateStorm(f *fixture) {
 				c, err := f.Company(f.ctx, f.company)
 				if err == nil {
 					c.Epoch++
-					_, err = f.UpdateCompany(f.ctx, c, []store.Event{f.event("company.update", c.ID)})
+					_, err = f.UpdateCompany(f.ctx, c, nil, []store.Event{f.event("company.update", c.ID)})
 				}
 				switch {
 				case err == nil:

@@ -37,7 +37,7 @@ func testRules(f *fixture) {
 	list(high, alsoLow)
 
 	valued := rule(5)
-	valued.Group = ""
+	valued.Group, valued.Role = "", "user-admin"
 	valued.Match = &store.Match{Paths: []string{"department", "title"}, Value: "sales", Fold: true, Suffix: true, About: "department or title ends with Sales"}
 	f.check(f.CreateRule(f.ctx, valued, f.sweep(valued.ID), []store.Event{f.event("rule.create", valued.ID)}))
 	list(high, valued, alsoLow)

@@ -141,7 +141,7 @@ func (f *fixture) operations(w world) map[string]func(ctx context.Context) error
 		},
 		"CreateConnection": func(ctx context.Context) error { return f.CreateConnection(ctx, connection, events) },
 		"UpdateCompany": func(ctx context.Context) error {
-			_, err := f.UpdateCompany(ctx, store.Company{ID: w.company, Version: 1, Tier: "free"}, events)
+			_, err := f.UpdateCompany(ctx, store.Company{ID: w.company, Version: 1, Tier: "free"}, nil, events)
 			return err
 		},
 		"UpdateConnection": func(ctx context.Context) error { return f.UpdateConnection(ctx, paused, events) },

@@ -54,6 +54,7 @@ func copyAccount(a store.Account) store.Account {
 	a.Doc = slices.Clone(a.Doc)
 	a.Terms = slices.Clone(a.Terms)
 	a.Sources = slices.Clone(a.Sources)
+	a.RoleSources = slices.Clone(a.RoleSources)
 	return a
 }
 

@@ -48,13 +48,13 @@ func (m *Map) CreateCompany(ctx context.Context, c store.Company, pools []store.
 }
 
 // UpdateCompany implements [store.Companies].
-func (m *Map) UpdateCompany(ctx context.Context, c store.Company, events []store.Event) (store.Company, error) {
+func (m *Map) UpdateCompany(ctx context.Context, c store.Company, sweep *store.Sweep, events []store.Event) (store.Company, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return store.Company{}, err
 	}
 	defer end()
-	news := notices(nil, events)
+	news := notices(sweep, events)
 	var stored store.Company
 	err = m.companies.update(c.ID, func(old fact[store.Company]) (fact[store.Company], error) {
 		switch {

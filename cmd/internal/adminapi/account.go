@@ -112,7 +112,11 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		changes = append(changes, licensing.SetMember{ID: a.ID, MemberType: licensing.MemberType(in.MemberType)})
 	}
 	if in.Role != "" {
-		changes = append(changes, licensing.SetRole{ID: a.ID, Role: in.Role})
+		do := licensing.SetRole{ID: a.ID, Role: in.Role}
+		if in.Role == "auto" {
+			do.Role = ""
+		}
+		changes = append(changes, do)
 	}
 	for _, do := range changes {
 		r, err := h.apply(ctx, c, company.ID, do)

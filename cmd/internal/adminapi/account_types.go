@@ -38,7 +38,7 @@ type AccountFilter struct {
 // AccountChange changes a person; what is left out stays.
 type AccountChange struct {
 	MemberType string `json:"member_type,omitempty"` // "coworker" promotes, "guest" demotes
-	Role       string `json:"role,omitempty"`        // "standard", "user-admin" or "super-admin"
+	Role       string `json:"role,omitempty"`        // "standard", "user-admin" or "super-admin"; "auto": what else asks for one holds again
 }
 
 // Assignment gives a license to a person, whatever the identity provider asks for. "video-pro" keeps any other away.

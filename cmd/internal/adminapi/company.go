@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -87,7 +88,8 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 		return nil, err
 	}
 	do := licensing.SetCompany{
-		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, LossMin: in.LossMin, LossPercent: in.LossPercent,
+		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, RoleCeiling: in.RoleCeiling,
+		LossMin: in.LossMin, LossPercent: in.LossPercent,
 	}
 	if in.HoldDays != nil {
 		hold := time.Duration(*in.HoldDays) * 24 * time.Hour
@@ -131,7 +133,7 @@ func showCompany(c store.Company) Company {
 	least, percent := licensing.LossLimits(c)
 	return Company{
 		LossMin: least, LossPercent: percent, ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
-		HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
+		RoleCeiling: cmp.Or(c.RoleCeiling, licensing.RoleStandard), HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
 	}
 }
 

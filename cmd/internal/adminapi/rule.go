@@ -79,11 +79,20 @@ func (h *Handler) newRule(ctx context.Context, c call, company store.Company) (l
 	if err := c.read(&in); err != nil {
 		return licensing.AddRule{}, err
 	}
-	license, err := parseLicense(in.License)
-	if err != nil {
-		return licensing.AddRule{}, err
+	do := licensing.AddRule{Role: in.Role, Priority: in.Priority}
+	if in.Role != "" {
+		role, ok := licensing.ParseRole(in.Role)
+		if !ok {
+			return do, problem(http.StatusBadRequest, "There is no role %q; there are standard, user-admin and super-admin.", in.Role)
+		}
+		do.Role = role
 	}
-	do := licensing.AddRule{License: license, Priority: in.Priority}
+	var err error
+	if in.License != "" || in.Role == "" {
+		if do.License, err = parseLicense(in.License); err != nil {
+			return do, err
+		}
+	}
 	named := 0
 	for _, name := range []string{in.Group, in.Attribute, in.Domain} {
 		if name != "" {
@@ -204,7 +213,7 @@ func (h *Handler) group(ctx context.Context, company store.Company, named string
 // showRule shows a rule with the numbers of those that it is about.
 func (h *Handler) showRule(ctx context.Context, r store.Rule) (Rule, error) {
 	shown := Rule{
-		ID: r.ID, GroupID: r.Group, License: r.License, Name: licensing.License(r.License).Name(), Priority: r.Priority, By: r.By, Created: r.Created,
+		ID: r.ID, GroupID: r.Group, License: r.License, Role: r.Role, Priority: r.Priority, By: r.By, Created: r.Created,
 	}
 	if r.Match != nil {
 		shown.About = r.Match.About
@@ -216,7 +225,11 @@ func (h *Handler) showRule(ctx context.Context, r store.Rule) (Rule, error) {
 		shown.Group, shown.About = g.Display, fmt.Sprintf("members of %q", g.Display)
 	}
 	about := query.Leaf{Path: store.ColumnSourceRef, Op: query.Equal, Type: query.String, Value: r.ID}
-	effective := query.Leaf{Path: store.ColumnEffective, Op: query.Equal, Type: query.String, Fold: true, Value: r.License}
+	effective := query.Leaf{Path: store.ColumnRole, Op: query.Equal, Type: query.String, Fold: true, Value: r.Role}
+	if r.License != "" {
+		shown.Name = licensing.License(r.License).Name()
+		effective.Path, effective.Value = store.ColumnEffective, r.License
+	}
 	for _, count := range []struct {
 		filter query.Node
 		to     *int

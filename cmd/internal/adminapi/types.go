@@ -30,7 +30,8 @@ type Company struct {
 	Tier        string    `json:"tier"`
 	SeatPolicy  string    `json:"seat_policy"`
 	GuestPolicy string    `json:"guest_policy"`
-	HoldDays    int       `json:"hold_days"` // how long seats of deactivated people are held
+	RoleCeiling string    `json:"role_ceiling"` // the highest role that connections can give
+	HoldDays    int       `json:"hold_days"`    // how long seats of deactivated people are held
 	Domains     []string  `json:"domains,omitempty"`
 	LossMin     int       `json:"loss_min"`     // how many people a connection may take something away from within an hour
 	LossPercent int       `json:"loss_percent"` // and how many of a hundred where that is more; 100: no limit
@@ -45,6 +46,7 @@ type CompanyChange struct {
 	Tier        *string   `json:"tier,omitempty"`
 	SeatPolicy  *string   `json:"seat_policy,omitempty"`
 	GuestPolicy *string   `json:"guest_policy,omitempty"`
+	RoleCeiling *string   `json:"role_ceiling,omitempty"`
 	HoldDays    *int      `json:"hold_days,omitempty"`
 	Payment     string    `json:"payment,omitempty"`   // "ok", "expiring", "past-due" or "suspended"
 	PaymentAt   time.Time `json:"payment_at,omitzero"` // when the card expires, or when the grace of past-due ends
@@ -112,8 +114,9 @@ type NewRule struct {
 	Attribute string `json:"attribute,omitempty"` // of a user, as in filters; of extensions the short name will do
 	Value     string `json:"value,omitempty"`     // of the attribute
 	Domain    string `json:"domain,omitempty"`
-	License   string `json:"license"`
-	Priority  int    `json:"priority"` // the larger wins
+	License   string `json:"license,omitempty"` // or
+	Role      string `json:"role,omitempty"`    // or both
+	Priority  int    `json:"priority"`          // the larger wins
 }
 
 // Rule is one license rule as it is shown.
@@ -122,12 +125,13 @@ type Rule struct {
 	About    string    `json:"about"`              // the condition as people say it
 	Group    string    `json:"group,omitempty"`    // display name
 	GroupID  string    `json:"group_id,omitempty"` // the rule follows the id, not the name
-	License  string    `json:"license"`            // id
-	Name     string    `json:"name"`               // of the license
-	Priority int       `json:"priority"`           // the larger wins
-	People   int       `json:"people"`             // whom it is about
-	InEffect int       `json:"in_effect"`          // who have the license; the others wait, are blocked or are asked for another
-	By       string    `json:"created_by"`         // who made it
+	License  string    `json:"license,omitempty"`  // id
+	Name     string    `json:"name,omitempty"`     // of the license
+	Role     string    `json:"role,omitempty"`
+	Priority int       `json:"priority"`   // the larger wins
+	People   int       `json:"people"`     // whom it is about
+	InEffect int       `json:"in_effect"`  // who have the license, or the role of a rule for a role alone; the others wait, are blocked or are asked for another
+	By       string    `json:"created_by"` // who made it
 	Created  time.Time `json:"created"`
 }
 

@@ -132,7 +132,7 @@ func (cmd *accountDemote) Run(env *environment) error {
 
 type accountRole struct {
 	person
-	Role string `arg:"" help:"standard, user-admin or super-admin."`
+	Role string `arg:"" help:"standard, user-admin or super-admin; auto leaves it to the identity provider and the rules."`
 }
 
 func (cmd *accountRole) Run(env *environment) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -16,13 +17,17 @@ type ruleAdd struct {
 	Group     string `help:"For the members of a group: its display name or its id." placeholder:"GROUP"`
 	Attribute string `help:"For those with a value of an attribute, such as department or userType." placeholder:"NAME=VALUE"`
 	Domain    string `help:"For those with an address in a domain." placeholder:"DOMAIN"`
-	License   string `help:"The license that they get." required:"" placeholder:"LICENSE"`
+	License   string `help:"The license that they get." placeholder:"LICENSE"`
+	Role      string `help:"The role that they get: standard, user-admin or super-admin." placeholder:"ROLE"`
 	Priority  int    `help:"Which rule wins where several hold: the larger." default:"0" placeholder:"N"`
 	Preview   bool   `help:"Only say what the rule would do."`
 }
 
 func (cmd *ruleAdd) Run(env *environment) error {
-	rule := adminapi.NewRule{Group: cmd.Group, Domain: cmd.Domain, License: cmd.License, Priority: cmd.Priority}
+	rule := adminapi.NewRule{Group: cmd.Group, Domain: cmd.Domain, License: cmd.License, Role: cmd.Role, Priority: cmd.Priority}
+	if cmd.License == "" && cmd.Role == "" {
+		return errors.New("a rule gives a license or a role: name one by --license or --role")
+	}
 	if cmd.Attribute != "" {
 		name, value, found := strings.Cut(cmd.Attribute, "=")
 		if !found {
@@ -42,9 +47,20 @@ func (cmd *ruleAdd) Run(env *environment) error {
 		if cmd.JSON {
 			return printJSON(env.stdout, made)
 		}
-		fmt.Fprintf(env.stdout, "People with %s get %s: %d, of whom %d have it now (rule %s).\n", made.About, made.Name, made.People, made.InEffect, made.ID)
+		fmt.Fprintf(env.stdout, "People with %s get %s: %d, of whom %d have it now (rule %s).\n", made.About, gives(made), made.People, made.InEffect, made.ID)
 		return nil
 	})
+}
+
+// gives says what a rule gives.
+func gives(r adminapi.Rule) string {
+	switch {
+	case r.Role == "":
+		return r.Name
+	case r.Name == "":
+		return "the role " + r.Role
+	}
+	return r.Name + " and the role " + r.Role
 }
 
 // forecast shows what a change of rules would do.
@@ -79,9 +95,9 @@ func (cmd *ruleList) Run(env *environment) error {
 			return err
 		}
 		return printList(env.stdout, cmd.JSON, rules, "The company has no license rules.",
-			table.Row{"id", "about", "license", "priority", "people", "have it", "by", "since"},
+			table.Row{"id", "about", "gives", "priority", "people", "have it", "by", "since"},
 			func(r adminapi.Rule) table.Row {
-				return table.Row{r.ID, r.About, r.Name, r.Priority, r.People, r.InEffect, r.By, day(r.Created, "")}
+				return table.Row{r.ID, r.About, gives(r), r.Priority, r.People, r.InEffect, r.By, day(r.Created, "")}
 			})
 	})
 }
