@@ -67,10 +67,15 @@ func (d *Directory) allow(ctx context.Context, s situation, n int) (done func(),
 	case BreakerRefusing:
 		return nil, refuse(LossesRefused, "")
 	}
-	limit, err := d.lossLimit(ctx, s.company)
-	if err != nil {
-		return nil, err
+	least, percent := LossLimits(s.company)
+	if percent >= 100 {
+		return func() {}, nil
 	}
+	page, err := d.store.ListAccounts(ctx, s.company.ID, store.Query{Total: true})
+	if err != nil {
+		return nil, fmt.Errorf("number of accounts: %w", err)
+	}
+	limit := max(least, page.Total*percent/100)
 	id := s.change.Actor.ID
 	d.pending.mu.Lock()
 	defer d.pending.mu.Unlock()
@@ -91,19 +96,6 @@ func (d *Directory) allow(ctx context.Context, s situation, n int) (done func(),
 		defer d.pending.mu.Unlock()
 		d.pending.of[id] -= n
 	}, nil
-}
-
-// lossLimit is how many people of a company may lose something by one connection within the window.
-func (d *Directory) lossLimit(ctx context.Context, c store.Company) (int, error) {
-	least, percent := LossLimits(c)
-	if percent >= 100 {
-		return int(^uint32(0) >> 1), nil
-	}
-	page, err := d.store.ListAccounts(ctx, c.ID, store.Query{Total: true})
-	if err != nil {
-		return 0, fmt.Errorf("number of accounts: %w", err)
-	}
-	return max(least, page.Total*percent/100), nil
 }
 
 // LossLimits gives the settings of a company: how many people a connection may take something away from within an hour in any case, and

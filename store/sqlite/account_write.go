@@ -226,7 +226,7 @@ func (w *accountWrite) run(t *tx) error {
 			return err
 		}
 	}
-	if err := t.lose(w.co, w.loss, o.account.Modified); err != nil {
+	if err := t.lose(w.co, st.pk, w.loss, o.account.Modified); err != nil {
 		return err
 	}
 	w.pk = st.pk
@@ -368,7 +368,7 @@ func (s *Store) DeleteAccount(ctx context.Context, d store.AccountDelete) error 
 				return err
 			}
 		}
-		if err := t.lose(co, d.Loss, d.At); err != nil {
+		if err := t.lose(co, st.pk, d.Loss, d.At); err != nil {
 			return err
 		}
 		return t.log(co, events)

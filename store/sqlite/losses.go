@@ -7,19 +7,24 @@ import (
 	"usher/store"
 )
 
-// keepLosses is how long losses are kept to be counted.
-const keepLosses = 24 * time.Hour
+const (
+	// keepLosses is how long losses are kept to be counted.
+	keepLosses = 24 * time.Hour
+	// cleanEvery is for how many accounts' losses old ones are looked for once.
+	cleanEvery = 64
+)
 
-// lose notes that a connection takes something away from somebody.
-func (t *tx) lose(co int64, connection string, at time.Time) error {
+// lose notes that a connection takes something away from the account with the pk.
+func (t *tx) lose(co, pk int64, connection string, at time.Time) error {
 	if connection == "" {
 		return nil
 	}
-	if _, err := t.exec("DELETE FROM losses WHERE co = ? AND conn = ? AND at < ?", co, connection, at.Add(-keepLosses)); err != nil {
-		return err
+	if pk%cleanEvery == 0 {
+		if _, err := t.exec("DELETE FROM losses WHERE co = ? AND conn = ? AND at < ?", co, connection, at.Add(-keepLosses)); err != nil {
+			return err
+		}
 	}
-	_, err := t.exec(`INSERT INTO losses (co, conn, at, n)
-		VALUES (?1, ?2, ?3, 1 + ifnull((SELECT max(n) FROM losses WHERE co = ?1 AND conn = ?2 AND at = ?3), 0))`, co, connection, at)
+	_, err := t.exec("INSERT OR IGNORE INTO losses (co, conn, at, u) VALUES (?, ?, ?, ?)", co, connection, at, pk)
 	return err
 }
 

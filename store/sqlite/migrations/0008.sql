@@ -7,6 +7,6 @@ CREATE TABLE losses (
 	co   INTEGER NOT NULL,
 	conn TEXT NOT NULL,
 	at   INTEGER NOT NULL,
-	n    INTEGER NOT NULL, -- tells those of the same time apart
-	PRIMARY KEY (co, conn, at, n)
+	u    INTEGER NOT NULL,
+	PRIMARY KEY (co, conn, at, u)
 ) WITHOUT ROWID;
