@@ -76,13 +76,7 @@ func accountQuery(c call) (store.Query, error) {
 			if value != "true" {
 				return q, problem(http.StatusBadRequest, "requests takes true, which lists those that wait for a decision, not %q.", value)
 			}
-			var asked query.Or
-			for _, p := range licensing.Catalog() {
-				if p.Paid {
-					asked = append(asked, query.Leaf{Path: store.ColumnRequest, Op: query.Equal, Type: query.String, Value: string(p.License)})
-				}
-			}
-			filter = append(filter, asked)
+			filter = append(filter, requested())
 		default:
 			return q, problem(http.StatusBadRequest, "There is no parameter %q; there are after, limit, member_type, requests and state.", name)
 		}
@@ -91,6 +85,17 @@ func accountQuery(c call) (store.Query, error) {
 		q.Filter = filter
 	}
 	return q, nil
+}
+
+// requested is the filter for those with a request that waits for a decision.
+func requested() query.Node {
+	var asked query.Or
+	for _, p := range licensing.Catalog() {
+		if p.Paid {
+			asked = append(asked, query.Leaf{Path: store.ColumnRequest, Op: query.Equal, Type: query.String, Value: string(p.License)})
+		}
+	}
+	return asked
 }
 
 func (h *Handler) explainAccount(ctx context.Context, _ call, company store.Company, a store.Account) (any, error) {

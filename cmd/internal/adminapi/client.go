@@ -68,6 +68,13 @@ func (c *Client) ChangeCompany(ctx context.Context, company string, change Compa
 	return out, err
 }
 
+// NextSteps lists what waits for an admin of a company, the most urgent first.
+func (c *Client) NextSteps(ctx context.Context, company string) ([]NextStep, error) {
+	var out list[NextStep]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "next-steps")
+	return out.Items, err
+}
+
 // CreateToken makes a token, and the connection if the company has none of that name.
 func (c *Client) CreateToken(ctx context.Context, company string, in NewToken) (CreatedToken, error) {
 	var out CreatedToken

@@ -8,6 +8,8 @@
 //
 //	GET    /v1/companies                              all companies
 //	POST   /v1/companies                              NewCompany -> CreatedCompany
+//	PATCH  /v1/companies/{company}                    CompanyChange -> Company
+//	GET    /v1/companies/{company}/next-steps         what waits for an admin
 //	GET    /v1/companies/{company}/tokens             the tokens, without their secrets
 //	POST   /v1/companies/{company}/tokens             NewToken -> CreatedToken
 //	DELETE /v1/companies/{company}/tokens/{id}

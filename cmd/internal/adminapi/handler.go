@@ -91,6 +91,7 @@ func NewHandler(c Config) *Handler {
 	h.handle("GET /v1/companies", h.listCompanies)
 	h.handle("POST /v1/companies", h.createCompany)
 	h.handle("PATCH /v1/companies/{company}", h.inCompany(h.changeCompany))
+	h.handle("GET /v1/companies/{company}/next-steps", h.inCompany(h.nextSteps))
 	h.handle("GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
 	h.handle("POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
 	h.handle("DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))

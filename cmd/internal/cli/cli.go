@@ -24,6 +24,7 @@ type commands struct {
 		Create companyCreate `cmd:"" help:"Add a company."`
 		List   companyList   `cmd:"" help:"List the companies."`
 		Set    companySet    `cmd:"" help:"Change the tier, the policies or the payment of a company."`
+		Next   companyNext   `cmd:"" help:"List what waits for an admin: people, requests, payments, tokens."`
 	} `cmd:"" help:"Companies."`
 	Connection struct {
 		List   connectionList   `cmd:"" help:"List the connections of a company, with the quirks that were needed."`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"usher/cmd/internal/adminapi"
 )
@@ -117,6 +118,25 @@ func (cmd *companyList) Run(env *environment) error {
 			table.Row{"company", "name", "tier", "no seat", "guests", "payment", "verified domains", "since"},
 			func(c adminapi.Company) table.Row {
 				return table.Row{c.Name, c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, payment(c), strings.Join(c.Domains, ", "), day(c.Created, "")}
+			})
+	})
+}
+
+type companyNext struct {
+	folder
+	Name string `arg:"" help:"The company's short name."`
+}
+
+func (cmd *companyNext) Run(env *environment) error {
+	return cmd.with(env, func(c *adminapi.Client) error {
+		steps, err := c.NextSteps(env.ctx, cmd.Name)
+		if err != nil {
+			return err
+		}
+		return printList(env.stdout, cmd.JSON, steps, "Nothing waits for you: all caught up.", table.Row{"what", "what to do"},
+			func(s adminapi.NextStep) table.Row {
+				const width = 60
+				return table.Row{text.WrapSoft(s.Text, width), text.WrapSoft(s.Fix, width)}
 			})
 	})
 }
