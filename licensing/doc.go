@@ -30,5 +30,25 @@
 //   - What concerns more than one account (a group, a rule) is one atomic write of the fact and a sweep over the accounts, which
 //     survives a crash.
 //
+// The doors to a license, each with the tests that go through it ("app" is the assembled server over HTTP, the others are of this package):
+//
+//	SCIM POST, PATCH                  app TestDoors/scim-post-patch, TestDirectory_sources
+//	SCIM PUT                          app TestDoors/scim-put
+//	SCIM DELETE, and POST after it    app TestDoors/scim-delete, app TestDoors/scim-return, TestDirectory_comeback
+//	SCIM Bulk                         app TestDoors/scim-bulk
+//	deactivation and reactivation     app TestDoors/scim-deactivate, TestDirectory_heldSeat
+//	group membership                  app TestDoors/group-member, TestDirectory_groupRule
+//	deletion of a group               app TestDoors/group-delete, TestDirectory_ruleMadeWhileTheGroupGoes
+//	rules                             app TestDoors/rule, TestRule_onValue, TestRule_race
+//	assignment by a Super Admin       app TestDoors/admin-assign, TestAssign
+//	the end of an assignment          TestAssign
+//	decisions on requests             app TestDoors/admin-approve, TestDecide
+//	promotion and demotion            app TestDoors/admin-promote, TestSetMember, TestMove
+//	seats bought and returned         app TestDoors/seats, TestDirectory_queueFillsByItself
+//	billing                           app TestDoors/billing, TestSetCompany_payment
+//	the company's tier                TestSetCompany_tier
+//	the end of a hold                 TestDirectory_holdEnds
+//	the guard against mass losses     TestBreaker, TestBreaker_group
+//
 // Left to others: what a request looks like on the wire (scim), how records are kept (store), sessions and tokens (sso, cmd).
 package licensing
