@@ -126,6 +126,12 @@ type SetSeats struct {
 	Total   int
 }
 
+// SetCeiling says how far the seats of a paid license may grow by themselves when somebody needs one: overage, with a cap.
+type SetCeiling struct {
+	License License
+	Ceiling int // in seats all together; 0: not at all
+}
+
 // CreateCompany adds a company with its seats and its first local admin.
 type CreateCompany struct {
 	Company store.Company // ID, Version and Created are set
@@ -140,6 +146,7 @@ type SetCompany struct {
 	Tier        *string
 	SeatPolicy  *string
 	GuestPolicy *string
+	Approval    *string        // whose requests for licenses wait for a Super Admin: one of the Approval constants
 	RoleCeiling *string        // the highest role that connections can give; what they ask for above it has no effect
 	HoldFor     *time.Duration // how long the seats of deactivated people are held; up to 366 days
 	Payment     *Payment
@@ -196,6 +203,7 @@ func (DeleteGroup) operation()   {}
 func (AddRule) operation()       {}
 func (RemoveRule) operation()    {}
 func (SetSeats) operation()      {}
+func (SetCeiling) operation()    {}
 func (CreateCompany) operation() {}
 func (SetCompany) operation()    {}
 func (Assign) operation()        {}
@@ -207,7 +215,7 @@ func (SetRole) operation()       {}
 // mayDo refuses what only a Super Admin does to others than one. What users, groups and roles are made to ask for is not refused but waits.
 func mayDo(c Change) error {
 	switch c.Do.(type) {
-	case AddRule, RemoveRule, SetSeats, SetCompany, Assign, Decide:
+	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide:
 		if !c.MayAssign {
 			return refuse(SuperAdminRequired, "")
 		}

@@ -80,6 +80,7 @@ func checkCompany(c *store.Company) error {
 		{"tier", &c.Tier, []string{TierFree, TierVideoProPlus}},
 		{"seat_policy", &c.SeatPolicy, []string{SeatsWaiting, SeatsStrict}},
 		{"guest_policy", &c.GuestPolicy, []string{GuestWebmail, GuestUnverified}},
+		{"approval", &c.Approval, []string{ApprovalScope, ApprovalAlways}},
 		{"role_ceiling", &c.RoleCeiling, roles()},
 		{"payment", &c.Payment, []string{PaymentOK, PaymentExpiring, PaymentPastDue, PaymentSuspended}},
 	} {
@@ -144,7 +145,7 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 func (do SetCompany) on(c store.Company) store.Company {
 	for _, setting := range []struct{ to, from *string }{
 		{&c.Display, do.Display}, {&c.Tier, do.Tier}, {&c.SeatPolicy, do.SeatPolicy}, {&c.GuestPolicy, do.GuestPolicy},
-		{&c.RoleCeiling, do.RoleCeiling},
+		{&c.RoleCeiling, do.RoleCeiling}, {&c.Approval, do.Approval},
 	} {
 		if setting.from != nil {
 			*setting.to = *setting.from
@@ -171,6 +172,7 @@ type settings struct {
 	Tier        string    `json:"tier"`
 	SeatPolicy  string    `json:"seatPolicy"`
 	GuestPolicy string    `json:"guestPolicy"`
+	Approval    string    `json:"approval"`
 	RoleCeiling string    `json:"roleCeiling"`
 	HoldFor     string    `json:"holdFor"`
 	Payment     string    `json:"payment"`
@@ -180,7 +182,7 @@ type settings struct {
 }
 
 func settingsOf(c store.Company) settings {
-	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
+	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.Approval, ApprovalScope), cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
 	if s.Payment == "" {
 		s.Payment = PaymentOK
 	}

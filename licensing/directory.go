@@ -35,6 +35,12 @@ const (
 	SeatsStrict  = "strict"  // the write is refused as a whole
 )
 
+// Approval modes of a company: whose requests for licenses wait for a Super Admin.
+const (
+	ApprovalScope  = "scope"  // those of connections without the scope license:assign
+	ApprovalAlways = "always" // those of all connections
+)
+
 const (
 	// attempts is how often a change is planned anew when the account has changed meanwhile.
 	attempts = 5
@@ -117,6 +123,8 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.removeRule(ctx, c, do)
 	case SetSeats:
 		return d.setSeats(ctx, c, do)
+	case SetCeiling:
+		return d.setCeiling(ctx, c, do)
 	case CreateCompany:
 		return d.createCompany(ctx, c, do)
 	case SetCompany:
@@ -144,6 +152,9 @@ func (d *Directory) situation(ctx context.Context, c Change) (situation, error) 
 	rules, err := d.store.ListRules(ctx, c.Company)
 	if err != nil {
 		return situation{}, fmt.Errorf("rules: %w", err)
+	}
+	if company.Approval == ApprovalAlways && guarded(c) {
+		c.MayAssign = false
 	}
 	return situation{
 		company: company, change: c, now: d.now(), rules: newRuleSet(rules),

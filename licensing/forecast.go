@@ -191,17 +191,18 @@ func (f *forecast) note(ctx context.Context, s situation, p plan) error {
 	return nil
 }
 
-// giveUp takes held seats away that somebody else has got.
+// giveUp takes held seats away that somebody else has got, and lets the pool grow where it may.
 func giveUp(p *store.Pool) {
 	if over := min(p.Used-p.Total, p.Held); over > 0 {
 		p.Used, p.Held = p.Used-over, p.Held-over
 	}
+	p.Total = max(p.Total, min(p.Used, p.Ceiling))
 }
 
 // serve gives the seats that came free to those who wait already.
 func (f *forecast) serve() {
 	for _, p := range f.pools {
-		n := max(0, min(p.Waiting, p.Total-inUse(*p)))
+		n := max(0, min(p.Waiting, limit(*p)-inUse(*p)))
 		p.Waiting, p.Used = p.Waiting-n, p.Used+n
 		giveUp(p)
 		f.FromQueue += n

@@ -37,7 +37,7 @@ func (w *world) checkInvariants(t interface{ Fatalf(string, ...any) }) {
 		if err != nil {
 			t.Fatalf("pool: %v", err)
 		}
-		counted := store.Pool{Company: w.company, License: string(l), Total: kept.Total}
+		counted := store.Pool{Company: w.company, License: string(l), Total: kept.Total, Ceiling: kept.Ceiling}
 		for _, a := range page.Accounts {
 			if a.Seat == string(l) {
 				counted.Used++
@@ -127,7 +127,7 @@ func (w *world) checkRules(t interface{ Fatalf(string, ...any) }, accounts []sto
 
 // idle says whether somebody waits although they could have a seat: a free one, or a held one that is not in excess of the total.
 func idle(p store.Pool) bool {
-	return p.Waiting > 0 && (p.Used < p.Total || p.Held > 0 && p.Used-p.Held < p.Total)
+	return p.Waiting > 0 && (p.Used < max(p.Total, p.Ceiling) || p.Held > 0 && p.Used-p.Held < p.Total)
 }
 
 // held is what the ledger tells of a license.
@@ -365,6 +365,13 @@ func TestDirectory_invariants(t *testing.T) {
 			"move": func(t *rapid.T) {
 				address := rapid.SampledFrom([]string{"x@gmail.com", "x@acme.example"}).Draw(t, "address")
 				apply(w.edit(one(people, "person"), func(d *licensing.Draft) { d.Moved, d.Was, d.Email = true, d.Email, address }))
+			},
+			"ceiling of seats": func(t *rapid.T) {
+				apply(licensing.SetCeiling{License: rapid.SampledFrom([]licensing.License{ringex, plus}).Draw(t, "license"), Ceiling: rapid.IntRange(0, 5).Draw(t, "ceiling")})
+			},
+			"approval": func(t *rapid.T) {
+				mode := rapid.SampledFrom([]string{licensing.ApprovalScope, licensing.ApprovalAlways}).Draw(t, "mode")
+				apply(licensing.SetCompany{Approval: &mode})
 			},
 			"time": func(t *rapid.T) {
 				w.now = w.now.Add(30 * time.Second)

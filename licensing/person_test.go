@@ -168,3 +168,51 @@ func TestSuperAdminRequired(t *testing.T) {
 		w.wantRefusal(licensing.Assign{ID: ada, License: plus, Until: w.now}, licensing.InThePast)
 	})
 }
+
+// TestOverage: seats are added when somebody needs one, up to the ceiling, and never more than are used.
+func TestOverage(t *testing.T) {
+	for _, policy := range []string{licensing.SeatsWaiting, licensing.SeatsStrict} {
+		onEachStore(t, func(t *testing.T, s store.Store) {
+			w := newWorld(t, s, store.Company{SeatPolicy: policy}, map[licensing.License]int{plus: 1})
+			total := func(want int) {
+				t.Helper()
+				if p, err := s.Pool(t.Context(), w.company, string(plus)); err != nil || p.Total != want {
+					t.Errorf("%+v, %v, want %d seats", p, err, want)
+				}
+			}
+			w.apply(licensing.SetCeiling{License: plus, Ceiling: 3})
+			total(1)
+			for _, name := range []string{"ada", "bob", "carl"} {
+				w.check(w.create(name, plus).ID, plus, store.StateReserved, "")
+			}
+			total(3)
+			if policy == licensing.SeatsStrict {
+				w.wantRefusal(licensing.CreateAccount{Connection: "okta", Draft: draft("dora", plus)}, licensing.NoSeatAvailable)
+			} else {
+				dora := w.create("dora", plus).ID
+				w.check(dora, base, store.StateWaiting, licensing.WaitingForSeat)
+				w.apply(licensing.SetCeiling{License: plus, Ceiling: 9})
+				w.check(dora, plus, store.StateReserved, "")
+				total(4)
+			}
+			w.wantRefusal(licensing.SetCeiling{License: base, Ceiling: 9}, licensing.NotAPaidLicense)
+			w.wantRefusal(licensing.SetCeiling{License: plus, Ceiling: -1}, licensing.NegativeSeats)
+		})
+	}
+}
+
+// TestApprovalAlways: in a company that wants to see every request, no scope of a token suffices; admins' own words and rules do.
+func TestApprovalAlways(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{Approval: licensing.ApprovalAlways}, map[licensing.License]int{plus: 5})
+		ada := w.create("ada", plus).ID
+		w.check(ada, base, store.StateBlocked, licensing.NeedsApproval)
+		w.apply(licensing.Decide{ID: ada, Approve: true})
+		w.check(ada, plus, store.StateReserved, "")
+		bob := w.create("bob").ID
+		w.apply(licensing.Assign{ID: bob, License: plus})
+		w.check(bob, plus, store.StateReserved, "")
+		w.ask(ada) // nobody is asked when a license is given back
+		w.check(ada, base, store.StateNone, "")
+	})
+}

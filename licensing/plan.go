@@ -174,7 +174,7 @@ func claim(s situation, before *store.Account, p *plan) error {
 	if err != nil {
 		return err
 	}
-	if pool.Waiting > 0 && !s.inTurn || inUse(pool) >= pool.Total {
+	if pool.Waiting > 0 && !s.inTurn || inUse(pool) >= limit(pool) {
 		if strict {
 			return refuse(NoSeatAvailable, "No %s seats available (%d of %d assigned).", License(waiting.License).Name(), pool.Used, pool.Total)
 		}

@@ -9,8 +9,11 @@ import (
 	"usher/store"
 )
 
-// ActionSetSeats is the action of the events of pools.
-const ActionSetSeats = "pool.set-seats"
+// Actions of the events of pools.
+const (
+	ActionSetSeats   = "pool.set-seats"
+	ActionSetCeiling = "pool.set-ceiling"
+)
 
 func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result, error) {
 	if err := checkSeats(do.License, do.Total); err != nil {
@@ -27,6 +30,41 @@ func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result
 	}
 	d.attend(ctx, c, do.License)
 	return Result{Changed: true}, nil
+}
+
+func (d *Directory) setCeiling(ctx context.Context, c Change, do SetCeiling) (Result, error) {
+	if err := checkSeats(do.License, do.Ceiling); err != nil {
+		return Result{}, err
+	}
+	event := newEvent(c, d.now(), store.EventPool, ActionSetCeiling, string(do.License), struct {
+		Ceiling int `json:"ceiling"`
+	}{do.Ceiling})
+	if err := d.store.SetCeiling(ctx, c.Company, string(do.License), do.Ceiling, []store.Event{event}); err != nil {
+		return Result{}, err
+	}
+	d.attend(ctx, c, do.License)
+	return Result{Changed: true}, nil
+}
+
+// limit is how many seats a pool can come to have by itself.
+func limit(p store.Pool) int { return max(p.Total, p.Ceiling) }
+
+// raise adds seats to a pool for n more people, as far as its ceiling lets it. It says whether there is a free seat now; who else
+// changes the total at the same time has the first word.
+func (d *Directory) raise(ctx context.Context, c Change, p store.Pool, n int) (bool, error) {
+	to := min(p.Ceiling, max(p.Used, p.Total)+n)
+	if to <= p.Total || to <= p.Used {
+		return false, nil
+	}
+	event := newEvent(bySystem(c, "overage"), d.now(), store.EventPool, ActionSetSeats, p.License, struct {
+		Total   int  `json:"total"`
+		Overage bool `json:"overage"`
+	}{to, true})
+	err := d.store.RaiseSeats(ctx, c.Company, p.License, p.Total, to, []store.Event{event})
+	if errors.Is(err, store.ErrVersion) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func checkSeats(l License, total int) error {

@@ -60,6 +60,11 @@ func (d *Directory) serveQueue(ctx context.Context, c Change, l License) (freed 
 			freed = append(freed, given...)
 		case pool.Held > 0 && inUse(pool) < pool.Total:
 			moved, err = d.reclaim(ctx, c, l)
+		case limit(pool) > max(pool.Total, pool.Used):
+			var raised bool
+			if raised, err = d.raise(ctx, c, pool, pool.Waiting); raised {
+				moved = 1
+			}
 		default:
 			return freed, nil
 		}
@@ -104,14 +109,18 @@ func (d *Directory) reclaim(ctx context.Context, c Change, l License) (int, erro
 	return moved, err
 }
 
-// makeRoom gives up a held seat for a write that found the pool full; where none is held, the next plan refuses the write.
+// makeRoom gives up a held seat, or adds one, for a write that found the pool full; where that cannot be, the next plan refuses the write.
 func (d *Directory) makeRoom(ctx context.Context, c Change, l License) error {
 	defer d.turn("queue " + c.Company + " " + string(l))()
 	pool, err := d.store.Pool(ctx, c.Company, string(l))
 	if err != nil || pool.Used < pool.Total {
 		return err
 	}
-	_, err = d.reclaim(ctx, bySystem(c, "queue"), l)
+	moved, err := d.reclaim(ctx, bySystem(c, "queue"), l)
+	if err != nil || moved > 0 {
+		return err
+	}
+	_, err = d.raise(ctx, c, pool, 1)
 	return err
 }
 

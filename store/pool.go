@@ -7,6 +7,7 @@ type Pool struct {
 	Company string
 	License string
 	Total   int // seats bought
+	Ceiling int // what the total may be raised to when somebody needs a seat; at or below Total: it may not
 
 	Used     int // Reserved + Active + Held
 	Reserved int
@@ -23,6 +24,11 @@ type Pools interface {
 	ListPools(ctx context.Context, company string) ([]Pool, error)
 	// SetSeats sets the total of a pool, which may be below its used count.
 	SetSeats(ctx context.Context, company, license string, total int, events []Event) error
+
+	// SetCeiling sets the ceiling of a pool.
+	SetCeiling(ctx context.Context, company, license string, ceiling int, events []Event) error
+	// RaiseSeats sets the total of a pool to to: ErrVersion unless it is from.
+	RaiseSeats(ctx context.Context, company, license string, from, to int, events []Event) error
 
 	// Queue gives up to limit accounts that wait for the license: higher priority first, then earlier request, then lower id.
 	Queue(ctx context.Context, company, license string, limit int) ([]Account, error)

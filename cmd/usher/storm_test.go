@@ -347,7 +347,11 @@ func (w *stormWorker) administer(id string) error {
 			w.rules = w.rules[1:]
 		}
 	case 7:
-		_, err = c.SetSeats(w.ctx, "acme", paid, 5+w.random.IntN(30))
+		if w.random.IntN(3) == 0 {
+			_, err = c.SetCeiling(w.ctx, "acme", paid, w.random.IntN(30))
+		} else {
+			_, err = c.SetSeats(w.ctx, "acme", paid, 5+w.random.IntN(30))
+		}
 	case 8:
 		tier := pick(w, "free", "video-pro-plus")
 		_, err = c.ChangeCompany(w.ctx, "acme", adminapi.CompanyChange{Tier: &tier, Confirm: true})

@@ -71,6 +71,39 @@ func (s *Store) SetSeats(ctx context.Context, company, license string, total int
 	})
 }
 
+// SetCeiling implements [store.Pools].
+func (s *Store) SetCeiling(ctx context.Context, company, license string, ceiling int, events []store.Event) error {
+	events, err := prepareEvents(events)
+	if err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, company, func(t *tx, co int64) error {
+		if _, err := t.exec("INSERT INTO pools (co, sku, ceiling) VALUES (?, ?, ?) ON CONFLICT (co, sku) DO UPDATE SET ceiling = excluded.ceiling",
+			co, license, ceiling); err != nil {
+			return err
+		}
+		return t.log(co, events)
+	})
+}
+
+// RaiseSeats implements [store.Pools].
+func (s *Store) RaiseSeats(ctx context.Context, company, license string, from, to int, events []store.Event) error {
+	events, err := prepareEvents(events)
+	if err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, company, func(t *tx, co int64) error {
+		n, err := t.exec("UPDATE pools SET total = ? WHERE co = ? AND sku = ? AND total = ?", to, co, license, from)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrVersion
+		}
+		return t.log(co, events)
+	})
+}
+
 // Pool implements [store.Pools].
 func (s *Store) Pool(ctx context.Context, company, license string) (store.Pool, error) {
 	pools, err := s.selectPools(ctx, company, "sku = ?", license)
@@ -91,11 +124,12 @@ func (s *Store) ListPools(ctx context.Context, company string) ([]store.Pool, er
 func (s *Store) selectPools(ctx context.Context, company, where string, args ...any) ([]store.Pool, error) {
 	var pools []store.Pool
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		r := c.query("SELECT sku, total, reserved, active, held, waiting FROM pools WHERE co = ? AND "+where+" ORDER BY sku", append([]any{co}, args...)...)
+		r := c.query("SELECT sku, total, reserved, active, held, waiting, ceiling FROM pools WHERE co = ? AND "+where+" ORDER BY sku", append([]any{co}, args...)...)
 		for r.next() {
 			p := store.Pool{
 				Company: company, License: r.text(0), Total: int(r.int(1)),
 				Reserved: int(r.int(2)), Active: int(r.int(3)), Held: int(r.int(4)), Waiting: int(r.int(5)),
+				Ceiling: int(r.int(6)),
 			}
 			p.Used = p.Reserved + p.Active + p.Held
 			pools = append(pools, p)
@@ -111,9 +145,10 @@ func (s *Store) CountSeats(ctx context.Context, company, license string) (store.
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
 		_, err := c.one(func(r *rows) {
 			p.Total, p.Reserved, p.Active, p.Held, p.Waiting = int(r.int(0)), int(r.int(1)), int(r.int(2)), int(r.int(3)), int(r.int(4))
+			p.Ceiling = int(r.int(5))
 		}, `SELECT (SELECT total FROM pools WHERE co = ?1 AND sku = ?2),
 				sum(seat = ?2 AND sstate = 'reserved'), sum(seat = ?2 AND sstate = 'active'), sum(seat = ?2 AND sstate = 'held'),
-				sum(license = ?2 AND lstate = 'waiting')
+				sum(license = ?2 AND lstate = 'waiting'), (SELECT ceiling FROM pools WHERE co = ?1 AND sku = ?2)
 			FROM users WHERE co = ?1`, co, license)
 		p.Used = p.Reserved + p.Active + p.Held
 		return err

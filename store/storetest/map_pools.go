@@ -14,7 +14,7 @@ import (
 // themselves. A claim that is not settled is not counted as used, and its seat is not given to anybody else.
 type poolRow struct {
 	company, license string
-	total            int
+	total, ceiling   int
 	seats            map[string]seatRow // by claim; never changed in place
 }
 
@@ -90,7 +90,7 @@ func add(p *store.Pool, state string) {
 
 func (m *Map) pool(company, license string) store.Pool {
 	row, _ := m.pools.read(join(company, license)) // a pool that was never bought has no record
-	p := store.Pool{Company: company, License: license, Total: row.total}
+	p := store.Pool{Company: company, License: license, Total: row.total, Ceiling: row.ceiling}
 	for _, seat := range row.seats {
 		add(&p, seat.state)
 	}
@@ -147,6 +147,46 @@ func (m *Map) SetSeats(ctx context.Context, company, license string, total int, 
 		p.total = total
 		return f.with(p, news), nil
 	})
+}
+
+// SetCeiling implements [store.Pools].
+func (m *Map) SetCeiling(ctx context.Context, company, license string, ceiling int, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	k, news := join(company, license), notices(nil, events)
+	if m.pools.create(k, poolRow{company: company, license: license, ceiling: ceiling}, news) {
+		return nil
+	}
+	return m.pools.update(k, func(f fact[poolRow]) (fact[poolRow], error) {
+		p := f.value
+		p.ceiling = ceiling
+		return f.with(p, news), nil
+	})
+}
+
+// RaiseSeats implements [store.Pools].
+func (m *Map) RaiseSeats(ctx context.Context, company, license string, from, to int, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	news := notices(nil, events)
+	err = m.pools.update(join(company, license), func(f fact[poolRow]) (fact[poolRow], error) {
+		p := f.value
+		if p.total != from {
+			return f, store.ErrVersion
+		}
+		p.total = to
+		return f.with(p, news), nil
+	})
+	if errors.Is(err, store.ErrNotFound) { // never bought, so not at from either
+		return store.ErrVersion
+	}
+	return err
 }
 
 // Queue implements [store.Pools].
@@ -213,7 +253,7 @@ func (m *Map) CountSeats(ctx context.Context, company, license string) (store.Po
 	defer end()
 	p := store.Pool{Company: company, License: license}
 	if row, err := m.pools.read(join(company, license)); err == nil {
-		p.Total = row.total
+		p.Total, p.Ceiling = row.total, row.ceiling
 	}
 	for _, a := range m.accounts.readAll(listed(company)) {
 		if a.Seat == license {

@@ -462,3 +462,17 @@ func testPools(f *fixture) {
 		f.Errorf("events %v, want that of the purchase", log)
 	}
 }
+
+func testCeiling(f *fixture) {
+	f.check(f.SetCeiling(f.ctx, f.company, pro, 3, []store.Event{f.event("pool.ceiling", pro)}))
+	f.same("with a ceiling alone", f.pool(pro), store.Pool{Company: f.company, License: pro, Ceiling: 3})
+	f.setSeats(pro, 1)
+	f.same("with a seat", f.pool(pro), store.Pool{Company: f.company, License: pro, Total: 1, Ceiling: 3})
+	f.want("raised from what it is not", f.RaiseSeats(f.ctx, f.company, pro, 2, 3, []store.Event{f.event("lost", pro)}), store.ErrVersion)
+	f.check(f.RaiseSeats(f.ctx, f.company, pro, 1, 2, []store.Event{f.event("pool.raise", pro)}))
+	f.same("raised", f.pool(pro), store.Pool{Company: f.company, License: pro, Total: 2, Ceiling: 3})
+	f.want("a pool that was never bought", f.RaiseSeats(f.ctx, f.company, other, 1, 2, nil), store.ErrVersion)
+	f.check(f.SetCeiling(f.ctx, f.company, pro, 0, nil))
+	f.same("without", f.pool(pro), store.Pool{Company: f.company, License: pro, Total: 2})
+	f.same("events", len(f.log(f.company)), 2)
+}

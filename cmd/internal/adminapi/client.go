@@ -221,6 +221,13 @@ func (c *Client) SetSeats(ctx context.Context, company, license string, total in
 	return out, err
 }
 
+// SetCeiling sets how far the seats of a license may grow by themselves when somebody needs one; 0: not at all.
+func (c *Client) SetCeiling(ctx context.Context, company, license string, ceiling int) (License, error) {
+	var out License
+	err := c.do(ctx, http.MethodPut, &out, Ceiling{ceiling}, "companies", company, "licenses", license, "ceiling")
+	return out, err
+}
+
 // do sends one request and decodes the answer. in and out may be nil.
 func (c *Client) do(ctx context.Context, method string, out, in any, path ...string) error {
 	return c.send(ctx, method, out, in, nil, path...)

@@ -88,7 +88,7 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 		return nil, err
 	}
 	do := licensing.SetCompany{
-		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, RoleCeiling: in.RoleCeiling,
+		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, RoleCeiling: in.RoleCeiling, Approval: in.Approval,
 		LossMin: in.LossMin, LossPercent: in.LossPercent,
 	}
 	if in.HoldDays != nil {
@@ -133,7 +133,7 @@ func showCompany(c store.Company) Company {
 	least, percent := licensing.LossLimits(c)
 	return Company{
 		LossMin: least, LossPercent: percent, ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
-		RoleCeiling: cmp.Or(c.RoleCeiling, licensing.RoleStandard), HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
+		Approval: cmp.Or(c.Approval, licensing.ApprovalScope), RoleCeiling: cmp.Or(c.RoleCeiling, licensing.RoleStandard), HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
 	}
 }
 

@@ -29,6 +29,7 @@
 //	GET    /v1/companies/{company}/rules/{id}/forecast  of its removal -> licensing.Forecast
 //	GET    /v1/companies/{company}/licenses           the pools with their numbers
 //	PUT    /v1/companies/{company}/licenses/{license} Seats -> License
+//	PUT    /v1/companies/{company}/licenses/{license}/ceiling   Ceiling -> License
 //
 // {company} is the company's short name, {connection} a connection's name or id, {account} an
 // account's id, user name or externalId. What is refused is answered with a problem document (RFC 9457) whose detail is one

@@ -114,6 +114,7 @@ func NewHandler(c Config) *Handler {
 	h.handle("DELETE /v1/companies/{company}/schemas/{urn}", h.inCompany(h.removeSchema))
 	h.handle("GET /v1/companies/{company}/licenses", h.inCompany(h.listLicenses))
 	h.handle("PUT /v1/companies/{company}/licenses/{license}", h.inCompany(h.setSeats))
+	h.handle("PUT /v1/companies/{company}/licenses/{license}/ceiling", h.inCompany(h.setCeiling))
 	return h
 }
 

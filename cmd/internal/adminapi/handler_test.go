@@ -85,7 +85,7 @@ func TestCompany(t *testing.T) {
 	d := newDesk(t)
 	made := d.acme(t)
 	want := Company{
-		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", RoleCeiling: "standard", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10,
+		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", RoleCeiling: "standard", Approval: "scope", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10,
 		Domains: []string{"acme.example"},
 	}
 	ignore := cmpopts.IgnoreFields(Company{}, "ID", "Created")

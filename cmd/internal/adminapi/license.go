@@ -45,13 +45,31 @@ func (h *Handler) setSeats(ctx context.Context, c call, company store.Company) (
 	return h.license(ctx, company, license)
 }
 
+func (h *Handler) setCeiling(ctx context.Context, c call, company store.Company) (any, error) {
+	var in Ceiling
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	license, err := parseLicense(c.PathValue("license"))
+	if err != nil {
+		return nil, err
+	}
+	if in.Ceiling > maxSeats {
+		return nil, problem(http.StatusBadRequest, "%d seats are more than usher counts (%d).", in.Ceiling, maxSeats)
+	}
+	if _, err := h.apply(ctx, c, company.ID, licensing.SetCeiling{License: license, Ceiling: in.Ceiling}); err != nil {
+		return nil, fmt.Errorf("set ceiling of %s: %w", license, err)
+	}
+	return h.license(ctx, company, license)
+}
+
 func (h *Handler) license(ctx context.Context, company store.Company, l licensing.License) (License, error) {
 	p, err := h.store.Pool(ctx, company.ID, string(l))
 	if err != nil {
 		return License{}, fmt.Errorf("pool of %s: %w", l, err)
 	}
 	return License{
-		License: string(l), Name: l.Name(), Total: p.Total, Used: p.Used, Active: p.Active, Reserved: p.Reserved,
+		License: string(l), Name: l.Name(), Total: p.Total, Ceiling: p.Ceiling, Used: p.Used, Active: p.Active, Reserved: p.Reserved,
 		Held: p.Held, Waiting: p.Waiting,
 	}, nil
 }

@@ -30,6 +30,7 @@ type Company struct {
 	Tier        string    `json:"tier"`
 	SeatPolicy  string    `json:"seat_policy"`
 	GuestPolicy string    `json:"guest_policy"`
+	Approval    string    `json:"approval"`     // whose requests for licenses wait: "scope" or "always"
 	RoleCeiling string    `json:"role_ceiling"` // the highest role that connections can give
 	HoldDays    int       `json:"hold_days"`    // how long seats of deactivated people are held
 	Domains     []string  `json:"domains,omitempty"`
@@ -46,6 +47,7 @@ type CompanyChange struct {
 	Tier        *string   `json:"tier,omitempty"`
 	SeatPolicy  *string   `json:"seat_policy,omitempty"`
 	GuestPolicy *string   `json:"guest_policy,omitempty"`
+	Approval    *string   `json:"approval,omitempty"`
 	RoleCeiling *string   `json:"role_ceiling,omitempty"`
 	HoldDays    *int      `json:"hold_days,omitempty"`
 	Payment     string    `json:"payment,omitempty"`   // "ok", "expiring", "past-due" or "suspended"
@@ -140,12 +142,18 @@ type Seats struct {
 	Total int `json:"total"`
 }
 
+// Ceiling sets how far the seats of a license may grow by themselves when somebody needs one.
+type Ceiling struct {
+	Ceiling int `json:"ceiling"` // in seats all together; 0: not at all
+}
+
 // License is the numbers of one pool.
 type License struct {
 	License  string `json:"license"`
 	Name     string `json:"name"`
 	Total    int    `json:"total"`
-	Used     int    `json:"used"` // active, reserved and held
+	Ceiling  int    `json:"ceiling,omitempty"` // what the total may be raised to when somebody needs a seat
+	Used     int    `json:"used"`              // active, reserved and held
 	Active   int    `json:"active"`
 	Reserved int    `json:"reserved"`
 	Held     int    `json:"held"`

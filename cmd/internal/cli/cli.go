@@ -59,8 +59,9 @@ type commands struct {
 		Remove schemaRemove `cmd:"" help:"Take a schema away that nobody has values of."`
 	} `cmd:"" help:"Schemas of a company's own."`
 	License struct {
-		List  licenseList  `cmd:"" help:"Show the seats of a company."`
-		Seats licenseSeats `cmd:"" help:"Set how many seats of a license a company has."`
+		List    licenseList    `cmd:"" help:"Show the seats of a company."`
+		Overage licenseOverage `cmd:"" help:"Let the seats of a license grow by themselves when somebody needs one, up to a number."`
+		Seats   licenseSeats   `cmd:"" help:"Set how many seats of a license a company has."`
 	} `cmd:"" help:"Licenses and their seats."`
 }
 
