@@ -201,7 +201,9 @@ func stormClient() {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), s.Ends)
+	// However slow the machine is, it is to be a storm: some hundred changes are awaited.
+	const least = 300
+	ctx, cancel := context.WithDeadline(context.Background(), s.Ends.Add(5*time.Minute))
 	defer cancel()
 	var workers sync.WaitGroup
 	failed := make(chan error, s.Workers)
@@ -209,7 +211,7 @@ func stormClient() {
 	for i := range s.Workers {
 		w := &stormWorker{stormy: s, ctx: ctx, random: rand.New(rand.NewPCG(s.Seed, uint64(i))), counts: &counts}
 		workers.Go(func() {
-			for ctx.Err() == nil {
+			for ctx.Err() == nil && (time.Now().Before(s.Ends) || counts[2].Load() < least) {
 				if err := w.act(); err != nil {
 					failed <- err
 					return
