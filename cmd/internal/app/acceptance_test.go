@@ -1,0 +1,117 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"usher/cmd/internal/adminapi"
+)
+
+// TestAcceptance plays what the product's page promises, over HTTP.
+func TestAcceptance(t *testing.T) {
+	const plus, base = "video-pro-plus", "video-pro"
+	signOn := func(d *doorway, id, state, reason string) {
+		d.t.Helper()
+		e, err := d.admin.Explain(d.t.Context(), "acme", id)
+		if err != nil || e.SignOn.State != state || string(e.SignOn.Reason) != reason {
+			d.t.Errorf("sign-on of %s: %s %q, %v, want %s %q", id, e.SignOn.State, e.SignOn.Reason, err, state, reason)
+		}
+	}
+	tier := func(d *doorway, to string) {
+		d.t.Helper()
+		_, err := d.admin.ChangeCompany(d.t.Context(), "acme", adminapi.CompanyChange{Tier: &to, Confirm: true})
+		d.check(err)
+	}
+	for name, play := range map[string]func(d *doorway){
+		"a new person has Video Pro and no sign-on": func(d *doorway) {
+			ada := d.create("ada", "")
+			d.has("new", ada, base, "none")
+			signOn(d, ada, "refused", "license_has_no_sso")
+		},
+		"an upgrade of the company gives nobody anything": func(d *doorway) {
+			tier(d, "free")
+			var people []string
+			for i := range 3 {
+				people = append(people, d.create(fmt.Sprintf("p%d", i), ""))
+			}
+			tier(d, plus)
+			for _, id := range people {
+				d.has("upgraded", id, base, "none")
+			}
+		},
+		"a Super Admin assigns and sign-on works with the next request": func(d *doorway) {
+			ada := d.create("ada", "")
+			_, err := d.admin.Assign(d.t.Context(), "acme", ada, adminapi.Assignment{License: plus})
+			d.check(err)
+			signOn(d, ada, "allowed", "")
+		},
+		"a webmail person is a guest by every door": func(d *doorway) {
+			gil := d.create("gil@gmail.com", "")
+			signOn(d, gil, "refused", "guest_cannot_use_sso")
+			var answer struct {
+				Operations []struct{ Location string }
+			}
+			d.must(http.StatusOK, http.MethodPost, "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[
+				{"method":"POST","path":"/Users","bulkId":"g","data":`+person("gus@yahoo.com", plus, "staff")+`}]}`, &answer)
+			guests, err := d.admin.Accounts(d.t.Context(), "acme", adminapi.AccountFilter{MemberType: "guest"})
+			if err != nil || len(guests.Items) != 2 {
+				d.t.Errorf("guests: %+v, %v, want two", guests.Items, err)
+			}
+		},
+		"a promoted guest has Video Pro, and Video Pro+ where it is assigned": func(d *doorway) {
+			gil := d.create("gil@gmail.com", "")
+			promote := func() {
+				_, err := d.admin.ChangeAccount(d.t.Context(), "acme", gil, adminapi.AccountChange{MemberType: "coworker"})
+				d.check(err)
+			}
+			promote()
+			d.has("promoted", gil, base, "none")
+			_, err := d.admin.Assign(d.t.Context(), "acme", gil, adminapi.Assignment{License: plus})
+			d.check(err)
+			d.has("assigned", gil, plus, "reserved")
+		},
+		"a card that expires is one next step and changes no access": func(d *doorway) {
+			ada := d.create("ada", plus)
+			before, err := d.admin.NextSteps(d.t.Context(), "acme")
+			d.check(err)
+			_, err = d.admin.ChangeCompany(d.t.Context(), "acme", adminapi.CompanyChange{Payment: "expiring"})
+			d.check(err)
+			after, err := d.admin.NextSteps(d.t.Context(), "acme")
+			d.check(err)
+			if len(after) != len(before)+1 {
+				d.t.Errorf("next steps: %+v, before it %+v", after, before)
+			}
+			signOn(d, ada, "allowed", "")
+		},
+		"an identity provider takes away its last Super Admin and locks nobody out": func(d *doorway) {
+			ada := d.create("ada", "")
+			_, err := d.admin.ChangeAccount(d.t.Context(), "acme", ada, adminapi.AccountChange{Role: "super-admin"})
+			d.check(err)
+			d.must(http.StatusNoContent, http.MethodDelete, "/Users/"+ada, "", nil)
+			steps, err := d.admin.NextSteps(d.t.Context(), "acme")
+			d.check(err)
+			for _, s := range steps {
+				if s.Code == "last_admin_risk" {
+					d.t.Errorf("the local super-admin is gone: %+v", s)
+				}
+			}
+		},
+		"a seat that comes free goes to the first who waits": func(d *doorway) {
+			ada, bob, carl := d.create("ada", plus), d.create("bob", plus), d.create("carl", plus)
+			d.must(http.StatusNoContent, http.MethodDelete, "/Users/"+ada, "", nil)
+			d.has("first in the queue", bob, plus, "reserved")
+			d.has("second", carl, base, "waiting")
+			e, err := d.admin.Explain(d.t.Context(), "acme", carl)
+			if err != nil || e.License.Place != 1 || e.License.Waiting != 1 {
+				d.t.Errorf("place %d of %d, %v", e.License.Place, e.License.Waiting, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, t.TempDir())
+			s.company(1, "waiting")
+			play(&doorway{site: s, t: t})
+		})
+	}
+}
