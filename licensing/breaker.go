@@ -46,11 +46,47 @@ func takes(before, after store.Account) bool {
 
 // pending counts the losses that are being written, so that those who write at the same time do not all find room.
 type pending struct {
-	mu sync.Mutex
-	of map[string]int // by connection
+	mu    sync.Mutex
+	of    map[string]int // by connection
+	freed chan struct{}  // closed, and made anew, when some of them have been written
 }
 
-// allow asks whether n people may lose something by a change and keeps room for them until done is called, after the write: *Refusal.
+func newPending() *pending { return &pending{of: map[string]int{}, freed: make(chan struct{})} }
+
+// take adds n losses by a connection if fits says so of those that are being written; else it gives what to wait for, nil when nothing
+// is being written.
+func (p *pending) take(connection string, n int, fits func(pending int) (bool, error)) (taken bool, wait <-chan struct{}, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch ok, err := fits(p.of[connection]); {
+	case err != nil:
+		return false, nil, err
+	case ok:
+		p.of[connection] += n
+		return true, nil, nil
+	case p.of[connection] > 0:
+		return false, p.freed, nil
+	}
+	return false, nil, nil
+}
+
+// give takes them back.
+func (p *pending) give(connection string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of[connection] -= n; p.of[connection] == 0 {
+		delete(p.of, connection)
+	}
+	close(p.freed)
+	p.freed = make(chan struct{})
+}
+
+// writtenWithin is how long a loss that finds no room waits for those that are being written: for a moment they are counted twice, and
+// some of them may fail. Whoever waits may hold up a sweep, so it is not for long.
+const writtenWithin = 200 * time.Millisecond
+
+// allow asks whether n people may lose something by a change and keeps room for them until done is called, after the write, once or
+// more: *Refusal.
 func (d *Directory) allow(ctx context.Context, s situation, n int) (done func(), err error) {
 	if n == 0 || !guarded(s.change) {
 		return func() {}, nil
@@ -77,25 +113,40 @@ func (d *Directory) allow(ctx context.Context, s situation, n int) (done func(),
 	}
 	limit := max(least, page.Total*percent/100)
 	id := s.change.Actor.ID
-	d.pending.mu.Lock()
-	defer d.pending.mu.Unlock()
-	lost, err := d.store.CountLosses(ctx, s.company.ID, id, s.now.Add(-lossWindow), limit+1)
-	if err != nil {
-		return nil, fmt.Errorf("losses by %s: %w", id, err)
+	var lost int
+	fits := func(pending int) (bool, error) {
+		if lost, err = d.store.CountLosses(ctx, s.company.ID, id, s.now.Add(-lossWindow), limit+1); err != nil {
+			return false, fmt.Errorf("losses by %s: %w", id, err)
+		}
+		return lost+pending+n <= limit, nil
 	}
-	if lost+d.pending.of[id]+n > limit {
-		if err := d.trip(ctx, s, connection, lost, limit); err != nil {
+	patience := time.NewTimer(writtenWithin)
+	defer patience.Stop()
+	for {
+		taken, wait, err := d.pending.take(id, n, fits)
+		if err != nil {
 			return nil, err
 		}
-		return nil, refuse(TooManyLosses,
-			"More than %d people would lose their access or license by this connection within an hour, so this waits for an admin; nothing was changed.", limit)
+		if taken {
+			return sync.OnceFunc(func() { d.pending.give(id, n) }), nil
+		}
+		if wait == nil || lost+n > limit {
+			break
+		}
+		select {
+		case <-wait:
+			continue
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-patience.C:
+		}
+		break
 	}
-	d.pending.of[id] += n
-	return func() {
-		d.pending.mu.Lock()
-		defer d.pending.mu.Unlock()
-		d.pending.of[id] -= n
-	}, nil
+	if err := d.trip(ctx, s, connection, lost, limit); err != nil {
+		return nil, err
+	}
+	return nil, refuse(TooManyLosses,
+		"More than %d people would lose their access or license by this connection within an hour, so this waits for an admin; nothing was changed.", limit)
 }
 
 // LossLimits gives the settings of a company: how many people a connection may take something away from within an hour in any case, and

@@ -59,7 +59,7 @@ type Directory struct {
 	holder  string // names this process in the leases of sweeps
 	webmail map[string]bool
 
-	pending pending
+	pending *pending
 
 	turns sync.Map // what for -> *sync.Mutex; see turn
 	// writing keeps changes of one account in this process from planning on each other's leavings; an account's is found by its id.
@@ -72,7 +72,7 @@ func NewDirectory(s Store, clock func() time.Time, log *slog.Logger) *Directory 
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail(), pending: pending{of: map[string]int{}}}
+	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail(), pending: newPending()}
 }
 
 // turn waits until nobody else in this process does what is named and gives the function that ends the turn.

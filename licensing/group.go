@@ -86,6 +86,7 @@ func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (
 		defer done()
 		changed, err := d.store.ChangeGroup(ctx, change)
 		if errors.Is(err, store.ErrVersion) && do.IfVersion == 0 {
+			done()
 			continue
 		}
 		if err != nil {

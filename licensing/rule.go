@@ -135,10 +135,10 @@ func (set ruleSet) followValues(a *store.Account, now time.Time) {
 	a.Sources, a.RoleSources = carryRules(a.Sources, hold, now), carryRoleRules(a.RoleSources, hold, now)
 }
 
-// valued gives the ids of the rules on values.
-func (set ruleSet) valued() []string {
+// valued gives the ids of those rules that are on values.
+func valued(rules []store.Rule) []string {
 	var all []string
-	for _, r := range set.rules {
+	for _, r := range rules {
 		if r.Match != nil {
 			all = append(all, r.ID)
 		}
@@ -158,7 +158,7 @@ func (d *Directory) catchUp(ctx context.Context, s situation, a store.Account) e
 	if err != nil {
 		return fmt.Errorf("company %s: %w", a.Company, err)
 	}
-	if slices.Equal(s.rules.valued(), newRuleSet(rules).valued()) && company.RoleCeiling == s.company.RoleCeiling {
+	if slices.Equal(valued(s.rules.rules), valued(rules)) && company.RoleCeiling == s.company.RoleCeiling {
 		return nil
 	}
 	return d.sweepNow(ctx, *newSweep(s.change, s.now, cause{Accounts: []string{a.ID}}))

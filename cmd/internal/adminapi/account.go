@@ -117,11 +117,11 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		changes = append(changes, licensing.SetMember{ID: a.ID, MemberType: licensing.MemberType(in.MemberType)})
 	}
 	if in.Role != "" {
-		do := licensing.SetRole{ID: a.ID, Role: in.Role}
-		if in.Role == "auto" {
-			do.Role = ""
+		role, known := licensing.ParseRole(in.Role)
+		if !known && in.Role != "auto" { // before the other change is made
+			return nil, problem(http.StatusBadRequest, "There is no role %q; there are standard, user-admin, super-admin, and auto.", in.Role)
 		}
-		changes = append(changes, do)
+		changes = append(changes, licensing.SetRole{ID: a.ID, Role: role})
 	}
 	for _, do := range changes {
 		r, err := h.apply(ctx, c, company.ID, do)

@@ -97,6 +97,8 @@ func TestAccount(t *testing.T) {
 	if err != nil || promoted.MemberType != "coworker" || promoted.Role != "user-admin" {
 		t.Errorf("promoted: %+v, %v", promoted, err)
 	}
+	_, err = d.ChangeAccount(ctx, "acme", "gil@gmail.com", AccountChange{MemberType: "guest", Role: "king"})
+	wantProblem(t, "a role that is none", err, http.StatusBadRequest)
 	explained, err := d.Explain(ctx, "acme", "gil@gmail.com")
 	if err != nil || explained.SignOn.Reason != licensing.LicenseHasNoSSO || explained.Role != "user-admin" {
 		t.Errorf("explained: %+v, %v", explained, err)

@@ -14,6 +14,9 @@ import (
 	"usher/store/query"
 )
 
+// maxValue is the longest value that a rule is about, in bytes.
+const maxValue = 1024
+
 func (h *Handler) listRules(ctx context.Context, _ call, company store.Company) (any, error) {
 	rules, err := h.store.ListRules(ctx, company.ID)
 	if err != nil {
@@ -138,6 +141,8 @@ func (h *Handler) hasValue(ctx context.Context, company store.Company, name, val
 		return nil, err
 	case found.QueryType() != query.String || found.Path == "" || strings.HasPrefix(found.Path, "@") || found.Returned == schema.ReturnedNever:
 		return nil, problem(http.StatusBadRequest, "A rule cannot be about %s; it takes a text that the identity provider writes.", found.QualifiedName())
+	case len(value) > maxValue:
+		return nil, problem(http.StatusBadRequest, "The value of %s has more than %d bytes.", found.QualifiedName(), maxValue)
 	case value == "":
 		return nil, problem(http.StatusBadRequest, "The rule on %s lacks the value.", found.QualifiedName())
 	}
