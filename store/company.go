@@ -56,6 +56,12 @@ type Companies interface {
 	ListCompanies(ctx context.Context) ([]Company, error)
 	// DomainOwner gives the id of the company that has verified the domain (folded): ErrNotFound.
 	DomainOwner(ctx context.Context, domain string) (string, error)
+	// PutLocalAdmin adds the admin to the company c, or replaces the one with the same id, if the company is still at c.Version, which
+	// grows by it: so whoever looks at all admins first can be sure of them. Errors: ErrNotFound, ErrVersion, *ConflictError
+	// (LocalAdmin.Login).
+	PutLocalAdmin(ctx context.Context, c Company, a LocalAdmin, events []Event) error
+	// DeleteLocalAdmin removes an admin in the same way: ErrNotFound, ErrVersion.
+	DeleteLocalAdmin(ctx context.Context, c Company, id string, events []Event) error
 	// ListLocalAdmins gives the local admins of a company.
 	ListLocalAdmins(ctx context.Context, company string) ([]LocalAdmin, error)
 }

@@ -142,9 +142,8 @@ func (s *Store) CreateCompany(ctx context.Context, c store.Company, pools []stor
 			}
 		}
 		if admin != nil {
-			if _, err := t.exec("INSERT INTO local_admins (id, co, login, password, role, created) VALUES (?, ?, ?, ?, ?, ?)",
-				admin.ID, co, admin.Login, admin.Password, optional(admin.Role), admin.Created); err != nil {
-				return conflict(err, "LocalAdmin.ID", admin.ID)
+			if err := t.insertAdmin(co, *admin); err != nil {
+				return err
 			}
 		}
 		return t.log(co, events)
@@ -194,6 +193,15 @@ func (n *companies) update(c store.Company) store.Company {
 		known.Company = is
 	}
 	return is
+}
+
+// moved takes in that a company has come to a version by what is not among its settings.
+func (n *companies) moved(id string, version int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if known := n.id[id]; version > known.Version {
+		known.Version = version
+	}
 }
 
 func (t *tx) insertCompany(c store.Company) (co int64, err error) {

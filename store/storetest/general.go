@@ -140,6 +140,13 @@ func (f *fixture) operations(w world) map[string]func(ctx context.Context) error
 			return err
 		},
 		"CreateConnection": func(ctx context.Context) error { return f.CreateConnection(ctx, connection, events) },
+		"PutLocalAdmin": func(ctx context.Context) error {
+			c, err := f.Company(ctx, w.company)
+			if err != nil {
+				return err
+			}
+			return f.PutLocalAdmin(ctx, c, store.LocalAdmin{ID: store.NewID(), Company: w.company, Login: "new"}, events)
+		},
 		"UpdateCompany": func(ctx context.Context) error {
 			_, err := f.UpdateCompany(ctx, store.Company{ID: w.company, Version: 1, Tier: "free"}, nil, events)
 			return err
@@ -259,7 +266,7 @@ func testCancellation(f *fixture) {
 		f.want(name, operation(f.ctx), nil)
 	}
 	for _, name := range []string{
-		"CreateCompany", "UpdateCompany", "CreateConnection", "UpdateConnection", "CreateToken", "DeleteToken", "WriteAccount", "WriteAccounts", "DeleteAccount", "DropTombstones",
+		"CreateCompany", "UpdateCompany", "PutLocalAdmin", "CreateConnection", "UpdateConnection", "CreateToken", "DeleteToken", "WriteAccount", "WriteAccounts", "DeleteAccount", "DropTombstones",
 		"CreateGroup", "ChangeGroup", "SetSeats", "CreateRule", "DeleteRule", "LeaseSweep", "MoveSweep", "EndSweep", "DeleteGroup",
 	} {
 		w.account, err = f.Account(f.ctx, w.company, w.account.ID)

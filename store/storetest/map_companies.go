@@ -71,6 +71,65 @@ func (m *Map) UpdateCompany(ctx context.Context, c store.Company, sweep *store.S
 	return copyCompany(stored), err
 }
 
+// PutLocalAdmin implements [store.Companies]. The company's version decides between those who change its admins.
+func (m *Map) PutLocalAdmin(ctx context.Context, c store.Company, a store.LocalAdmin, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, k := range m.admins.find(c.ID) {
+		if other, _, ok := m.admins.get(k); ok && other.Login == a.Login && other.ID != a.ID {
+			return &store.ConflictError{Field: "LocalAdmin.Login", Value: a.Login}
+		}
+	}
+	if err := m.moveCompany(c, events); err != nil {
+		return err
+	}
+	k := join(c.ID, a.ID)
+	if _, revision, ok := m.admins.get(k); ok {
+		m.admins.replace(k, revision, a)
+	} else {
+		m.admins.insert(k, a)
+	}
+	return nil
+}
+
+// DeleteLocalAdmin implements [store.Companies].
+func (m *Map) DeleteLocalAdmin(ctx context.Context, c store.Company, id string, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	k := join(c.ID, id)
+	_, revision, ok := m.admins.get(k)
+	if !ok {
+		return store.ErrNotFound
+	}
+	if err := m.moveCompany(c, events); err != nil {
+		return err
+	}
+	m.admins.remove(k, revision)
+	return nil
+}
+
+// moveCompany gives a company that is at the version the next one.
+func (m *Map) moveCompany(c store.Company, events []store.Event) error {
+	news := notices(nil, events)
+	return m.companies.update(c.ID, func(old fact[store.Company]) (fact[store.Company], error) {
+		switch {
+		case old.gone:
+			return old, store.ErrNotFound
+		case old.value.Version != c.Version:
+			return old, store.ErrVersion
+		}
+		next := copyCompany(old.value)
+		next.Version++
+		return old.with(next, news), nil
+	})
+}
+
 func (m *Map) claimCompany(c store.Company, claim string) error {
 	if err := m.claimName(companyName, "", c.Name, c.ID, claim); err != nil {
 		return err

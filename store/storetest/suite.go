@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Companies changed", testCompanyUpdate},
 		{"Companies changed under concurrency", testCompanyUpdateStorm},
 		{"Connections", testConnections},
+		{"Local admins", testLocalAdmins},
 		{"Ceiling", testCeiling},
 		{"Losses", testLosses},
 		{"Breaker", testBreaker},

@@ -75,6 +75,25 @@ func (c *Client) NextSteps(ctx context.Context, company string) ([]NextStep, err
 	return out.Items, err
 }
 
+// Admins lists the local admins of a company.
+func (c *Client) Admins(ctx context.Context, company string) ([]Admin, error) {
+	var out list[Admin]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "admins")
+	return out.Items, err
+}
+
+// PutAdmin adds a local admin, or changes the one with the login.
+func (c *Client) PutAdmin(ctx context.Context, company, login string, in AdminChange) (ChangedAdmin, error) {
+	var out ChangedAdmin
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "admins", login)
+	return out, err
+}
+
+// RemoveAdmin removes a local admin.
+func (c *Client) RemoveAdmin(ctx context.Context, company, login string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "admins", login)
+}
+
 // CreateToken makes a token, and the connection if the company has none of that name.
 func (c *Client) CreateToken(ctx context.Context, company string, in NewToken) (CreatedToken, error) {
 	var out CreatedToken

@@ -170,7 +170,7 @@ func (h *Handler) mayGoLive(ctx context.Context, company store.Company) error {
 	if err == nil && !found {
 		err = problem(http.StatusConflict,
 			"The company %q has no local super-admin, and without one its identity provider could lock everybody out: "+
-				"create the company with --admin LOGIN.", company.Name)
+				"make one with \"usher admin set --role super-admin\".", company.Name)
 	}
 	return err
 }
@@ -186,6 +186,8 @@ func (h *Handler) hasSuperAdmin(ctx context.Context, company store.Company) (boo
 
 // openConnection gives the company's connection of that name and makes it if there is none. A new one is live; one that was paused stays so.
 func (h *Handler) openConnection(ctx context.Context, c call, company store.Company, name string) (store.Connection, error) {
+	h.connections.Lock()
+	defer h.connections.Unlock()
 	if err := h.mayGoLive(ctx, company); err != nil {
 		return store.Connection{}, err
 	}

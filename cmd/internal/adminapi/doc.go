@@ -10,6 +10,9 @@
 //	POST   /v1/companies                              NewCompany -> CreatedCompany
 //	PATCH  /v1/companies/{company}                    CompanyChange -> Company
 //	GET    /v1/companies/{company}/next-steps         what waits for an admin
+//	GET    /v1/companies/{company}/admins             the local admins
+//	PUT    /v1/companies/{company}/admins/{login}     AdminChange -> ChangedAdmin
+//	DELETE /v1/companies/{company}/admins/{login}
 //	GET    /v1/companies/{company}/tokens             the tokens, without their secrets
 //	POST   /v1/companies/{company}/tokens             NewToken -> CreatedToken
 //	DELETE /v1/companies/{company}/tokens/{id}

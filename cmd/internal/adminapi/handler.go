@@ -31,7 +31,10 @@ type Store interface {
 	ListQuirks(ctx context.Context, company string) ([]store.QuirkUse, error)
 	CompanyByName(ctx context.Context, name string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
+	Company(ctx context.Context, id string) (store.Company, error)
 	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
+	PutLocalAdmin(ctx context.Context, c store.Company, a store.LocalAdmin, events []store.Event) error
+	DeleteLocalAdmin(ctx context.Context, c store.Company, id string, events []store.Event) error
 	Group(ctx context.Context, company, id string) (store.Group, error)
 	ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error)
 	Account(ctx context.Context, company, id string) (store.Account, error)
@@ -72,7 +75,7 @@ type Handler struct {
 	clock       func() time.Time
 	mux         *http.ServeMux
 
-	connections sync.Mutex // held while a connection is changed
+	connections sync.Mutex // held while a connection is made or changed, and while an admin is
 	schemas     sync.Mutex // held while a schema is changed
 }
 
@@ -92,6 +95,9 @@ func NewHandler(c Config) *Handler {
 	h.handle("POST /v1/companies", h.createCompany)
 	h.handle("PATCH /v1/companies/{company}", h.inCompany(h.changeCompany))
 	h.handle("GET /v1/companies/{company}/next-steps", h.inCompany(h.nextSteps))
+	h.handle("GET /v1/companies/{company}/admins", h.inCompany(h.listAdmins))
+	h.handle("PUT /v1/companies/{company}/admins/{login}", h.inCompany(h.putAdmin))
+	h.handle("DELETE /v1/companies/{company}/admins/{login}", h.inCompany(h.removeAdmin))
 	h.handle("GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
 	h.handle("POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
 	h.handle("DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))

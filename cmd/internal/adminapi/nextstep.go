@@ -103,7 +103,7 @@ func (h *Handler) adminSteps(ctx context.Context, _ call, company store.Company)
 	}
 	return []NextStep{{
 		Code: "last_admin_risk", Text: "There is no local super-admin: an identity provider could lock everybody out.",
-		Fix: "Make a company with --admin LOGIN; no connection goes live without one.",
+		Fix: fmt.Sprintf("usher admin set --company %s --role super-admin LOGIN", company.Name),
 	}}, nil
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,9 +46,9 @@ func more(a adminapi.Account) string {
 
 type accountAssign struct {
 	person
-	License string `arg:"" help:"ringex, video-pro-plus, or video-pro to keep any other away."`
-	For     string `help:"How long, in days or hours; then it ends by itself." placeholder:"30d"`
-	Until   string `help:"Until when." placeholder:"YYYY-MM-DD"`
+	License string   `arg:"" help:"ringex, video-pro-plus, or video-pro to keep any other away."`
+	For     lifetime `help:"How long; then it ends by itself: 30d, 12h, never." default:"never" placeholder:"30d"`
+	Until   string   `help:"Until when." placeholder:"YYYY-MM-DD"`
 }
 
 func (cmd *accountAssign) Run(env *environment) error {
@@ -62,27 +61,21 @@ func (cmd *accountAssign) Run(env *environment) error {
 	})
 }
 
-// end reads when an assignment ends; zero for never.
-func end(duration, day string, now time.Time) (time.Time, error) {
+// end gives when an assignment ends; zero for never.
+func end(length lifetime, day string, now time.Time) (time.Time, error) {
 	switch {
-	case duration != "" && day != "":
+	case length > 0 && day != "":
 		return time.Time{}, errors.New("--for and --until say the same in two ways: give one of them")
-	case day != "":
-		at, err := time.Parse(time.DateOnly, day)
-		if err != nil {
-			return at, fmt.Errorf("--until %q is not a day; write it as %s", day, time.DateOnly)
-		}
-		return at, nil
-	case duration == "":
+	case length > 0:
+		return now.Add(time.Duration(length)).UTC(), nil
+	case day == "":
 		return time.Time{}, nil
 	}
-	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "h": time.Hour} {
-		count, found := strings.CutSuffix(duration, unit)
-		if n, err := strconv.Atoi(count); found && err == nil && n > 0 && n <= 100_000 {
-			return now.Add(time.Duration(n) * length).UTC(), nil
-		}
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return at, fmt.Errorf("--until %q is not a day; write it as %s", day, time.DateOnly)
 	}
-	return time.Time{}, fmt.Errorf("--for %q is not a time; write 30d for days or 12h for hours", duration)
+	return at, nil
 }
 
 type accountUnassign struct{ person }

@@ -36,6 +36,11 @@ type commands struct {
 		List   tokenList   `cmd:"" help:"List the tokens of a company."`
 		Revoke tokenRevoke `cmd:"" help:"End a token at once."`
 	} `cmd:"" help:"Tokens of identity providers."`
+	Admin struct {
+		Set    adminSet    `cmd:"" help:"Add a local admin, or change the role or the password of one."`
+		List   adminList   `cmd:"" help:"List the local admins of a company."`
+		Remove adminRemove `cmd:"" help:"Remove a local admin."`
+	} `cmd:"" help:"Local admins of a company, whom no identity provider sees or can lock out."`
 	Account struct {
 		List     accountList     `cmd:"" help:"List the accounts of a company, or those that wait for something."`
 		Assign   accountAssign   `cmd:"" help:"Give a license to a person, or keep any from them, whatever the identity provider asks for."`

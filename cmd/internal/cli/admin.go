@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"usher/cmd/internal/adminapi"
+)
+
+type adminSet struct {
+	folder
+	Company     string `help:"The company." required:"" placeholder:"NAME"`
+	Login       string `arg:"" help:"The admin's login; one that is not there is added."`
+	Role        string `help:"super-admin or user-admin." placeholder:"ROLE"`
+	NewPassword bool   `help:"Make another password."`
+}
+
+func (cmd *adminSet) Run(env *environment) error {
+	return cmd.with(env, func(c *adminapi.Client) error {
+		after, err := c.PutAdmin(env.ctx, cmd.Company, cmd.Login, adminapi.AdminChange{Role: cmd.Role, NewPassword: cmd.NewPassword})
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return printJSON(env.stdout, after)
+		}
+		fmt.Fprintf(env.stdout, "%s is a local %s of %s.\n", after.Login, after.Role, cmd.Company)
+		if after.Password != "" {
+			fmt.Fprintf(env.stdout, "The password is %s, which is shown only now.\n", after.Password)
+		}
+		return nil
+	})
+}
+
+type adminList struct {
+	folder
+	Company string `help:"The company." required:"" placeholder:"NAME"`
+}
+
+func (cmd *adminList) Run(env *environment) error {
+	return cmd.with(env, func(c *adminapi.Client) error {
+		admins, err := c.Admins(env.ctx, cmd.Company)
+		if err != nil {
+			return err
+		}
+		return printList(env.stdout, cmd.JSON, admins, "The company has no local admins.", table.Row{"login", "role", "since"},
+			func(a adminapi.Admin) table.Row { return table.Row{a.Login, a.Role, day(a.Created, "")} })
+	})
+}
+
+type adminRemove struct {
+	folder
+	Company string `help:"The company." required:"" placeholder:"NAME"`
+	Login   string `arg:"" help:"The admin's login."`
+}
+
+func (cmd *adminRemove) Run(env *environment) error {
+	return cmd.with(env, func(c *adminapi.Client) error {
+		if err := c.RemoveAdmin(env.ctx, cmd.Company, cmd.Login); err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return printJSON(env.stdout, map[string]string{"removed": cmd.Login})
+		}
+		fmt.Fprintf(env.stdout, "%s is no local admin of %s any more.\n", cmd.Login, cmd.Company)
+		return nil
+	})
+}
