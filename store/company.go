@@ -41,6 +41,16 @@ type LocalAdmin struct {
 	Created  time.Time
 }
 
+// AdminKey is a key by which a local admin's programs call the admin API. Only its hash is stored.
+type AdminKey struct {
+	Hash    [32]byte // SHA-256 of the key
+	ID      string   // what people call it by; says nothing about the key
+	Company string
+	Admin   string // id of the local admin; the key is worth nothing without them
+	Created time.Time
+	Expires time.Time // zero: never
+}
+
 // Companies keeps the companies and their local admins.
 type Companies interface {
 	// CreateCompany stores a company with its pools and its first local admin, all or nothing: *ConflictError (Company.Name, Domain).
@@ -62,6 +72,13 @@ type Companies interface {
 	PutLocalAdmin(ctx context.Context, c Company, a LocalAdmin, events []Event) error
 	// DeleteLocalAdmin removes an admin in the same way: ErrNotFound, ErrVersion.
 	DeleteLocalAdmin(ctx context.Context, c Company, id string, events []Event) error
+	// CreateAdminKey stores a key. AdminKey finds one by its hash: ErrNotFound; the caller checks Expires and that the admin is still there.
+	CreateAdminKey(ctx context.Context, k AdminKey, events []Event) error
+	AdminKey(ctx context.Context, hash [32]byte) (AdminKey, error)
+	// ListAdminKeys gives those of a company in creation order.
+	ListAdminKeys(ctx context.Context, company string) ([]AdminKey, error)
+	// DeleteAdminKey revokes the key with the id: ErrNotFound.
+	DeleteAdminKey(ctx context.Context, company, id string, events []Event) error
 	// ListLocalAdmins gives the local admins of a company.
 	ListLocalAdmins(ctx context.Context, company string) ([]LocalAdmin, error)
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -45,4 +46,27 @@ func testLocalAdmins(f *fixture) {
 	f.check(f.DeleteLocalAdmin(f.ctx, company(), ada.ID, []store.Event{f.event("admin.delete", ada.ID)}))
 	admins("deleted", first...)
 	f.same("events", len(f.log(f.company)), before+2)
+}
+
+func testAdminKeys(f *fixture) {
+	key := func(name string) store.AdminKey {
+		return store.AdminKey{Hash: sha256.Sum256([]byte(name)), ID: store.NewID(), Company: f.company, Admin: "a-" + name, Created: f.now()}
+	}
+	one, two := key("one"), key("two")
+	two.Expires = f.now().Add(minutes(5))
+	f.check(f.CreateAdminKey(f.ctx, one, []store.Event{f.event("key.create", one.ID)}))
+	f.check(f.CreateAdminKey(f.ctx, two, nil))
+	got, err := f.AdminKey(f.ctx, two.Hash)
+	f.check(err)
+	f.same("by hash", got, two)
+	all, err := f.ListAdminKeys(f.ctx, f.company)
+	f.check(err)
+	f.same("list", all, []store.AdminKey{one, two})
+	globex := f.newCompany("globex").ID
+	f.want("another company's", f.DeleteAdminKey(f.ctx, globex, one.ID, nil), store.ErrNotFound)
+	f.check(f.DeleteAdminKey(f.ctx, f.company, one.ID, []store.Event{f.event("key.delete", one.ID)}))
+	_, err = f.AdminKey(f.ctx, one.Hash)
+	f.want("revoked", err, store.ErrNotFound)
+	f.want("twice", f.DeleteAdminKey(f.ctx, f.company, one.ID, nil), store.ErrNotFound)
+	f.same("events", ids(f.log(f.company), func(e store.Event) string { return e.Action }), []string{"key.create", "key.delete"})
 }

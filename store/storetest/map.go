@@ -37,6 +37,7 @@ type Map struct {
 	admins      *records[store.LocalAdmin]
 	connections facts[store.Connection]
 	tokens      facts[store.Token]
+	keys        facts[store.AdminKey]
 	accounts    facts[accountRow]
 	tombstones  *records[store.Tombstone]
 	groups      facts[groupRow]
@@ -72,6 +73,9 @@ func NewMap(indexes []query.Index) *Map {
 	m.tokens = newFacts(step, func(t store.Token) string { return t.Company }, func(t store.Token) []string {
 		return []string{listed(t.Company)}
 	})
+	m.keys = newFacts(step, func(k store.AdminKey) string { return k.Company }, func(k store.AdminKey) []string {
+		return []string{listed(k.Company)}
+	})
 	m.accounts = newFacts(step, func(a accountRow) string { return a.Company }, m.accountTerms)
 	m.tombstones = newRecords(step, func(t store.Tombstone) []string {
 		return []string{join(t.Company, t.Connection, t.ExternalID)}
@@ -96,7 +100,7 @@ func NewMap(indexes []query.Index) *Map {
 	m.names = newRecords(step, func(nameRow) []string { return nil })
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })
-	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.accounts, m.groups, m.pools, m.rules, m.schemas}
+	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.accounts, m.groups, m.pools, m.rules, m.schemas}
 	return m
 }
 

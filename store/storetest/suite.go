@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Companies changed under concurrency", testCompanyUpdateStorm},
 		{"Connections", testConnections},
 		{"Local admins", testLocalAdmins},
+		{"Admin keys", testAdminKeys},
 		{"Ceiling", testCeiling},
 		{"Losses", testLosses},
 		{"Breaker", testBreaker},
