@@ -94,6 +94,25 @@ func (c *Client) RemoveAdmin(ctx context.Context, company, login string) error {
 	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "admins", login)
 }
 
+// CreateKey makes a key of a local admin.
+func (c *Client) CreateKey(ctx context.Context, company string, in NewKey) (CreatedKey, error) {
+	var out CreatedKey
+	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "keys")
+	return out, err
+}
+
+// Keys lists the keys of a company's admins.
+func (c *Client) Keys(ctx context.Context, company string) ([]Key, error) {
+	var out list[Key]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "keys")
+	return out.Items, err
+}
+
+// RevokeKey ends a key. When it returns, no request with the key is accepted any more.
+func (c *Client) RevokeKey(ctx context.Context, company, id string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "keys", id)
+}
+
 // CreateToken makes a token, and the connection if the company has none of that name.
 func (c *Client) CreateToken(ctx context.Context, company string, in NewToken) (CreatedToken, error) {
 	var out CreatedToken

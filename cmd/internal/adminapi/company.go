@@ -96,6 +96,9 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 		do.HoldFor = &hold
 	}
 	if in.Payment != "" {
+		if c.authority < operatorOnly { // nobody says of themselves that they have paid
+			return nil, c.lacks(operatorOnly)
+		}
 		do.Payment = &licensing.Payment{State: in.Payment, At: in.PaymentAt}
 	}
 	if in.Tier != nil && *in.Tier == licensing.TierFree && company.Tier != licensing.TierFree {

@@ -58,6 +58,9 @@ func (h *Handler) changeConnection(ctx context.Context, c call, company store.Co
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	if c.authority < superAdmin && (in.Mode != "" || in.Strict != nil || len(in.QuirksOff)+len(in.QuirksOn) > 0) {
+		return nil, c.lacks(superAdmin) // what is lost by a connection is for every admin to decide
+	}
 	// The change is a read and a write; two at once must not undo each other.
 	h.connections.Lock()
 	defer h.connections.Unlock()

@@ -3,8 +3,10 @@
 //
 // [NewHandler] gives the operations, [Client] calls them. The command line is such a client: it speaks to the handler over the
 // socket in the server's data folder ([Dial]), or, when no server runs on the folder, opens the folder itself and calls the same
-// handler in its own process ([InProcess]). Who can reach the handler may do everything: the socket belongs to the user that the
-// server runs as and nobody else can open it, so the name that a client gives itself only says in the audit log who sat there.
+// handler in its own process ([InProcess]). Who can reach the handler so is the operator and may do everything: the socket belongs to
+// the user that the server runs as and nobody else can open it, so the name that a client gives itself only says in the audit log who
+// sat there. [Handler.Public] is the same for the network: local admins of a company show a key of theirs and do in their company what
+// their role lets them, user-admins about people, super-admins about licenses, rules, connections and the company itself.
 //
 //	GET    /v1/companies                              all companies
 //	POST   /v1/companies                              NewCompany -> CreatedCompany
@@ -13,6 +15,9 @@
 //	GET    /v1/companies/{company}/admins             the local admins
 //	PUT    /v1/companies/{company}/admins/{login}     AdminChange -> ChangedAdmin
 //	DELETE /v1/companies/{company}/admins/{login}
+//	GET    /v1/companies/{company}/keys               keys of local admins, without their secrets
+//	POST   /v1/companies/{company}/keys               NewKey -> CreatedKey
+//	DELETE /v1/companies/{company}/keys/{id}
 //	GET    /v1/companies/{company}/tokens             the tokens, without their secrets
 //	POST   /v1/companies/{company}/tokens             NewToken -> CreatedToken
 //	DELETE /v1/companies/{company}/tokens/{id}

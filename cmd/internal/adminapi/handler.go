@@ -35,6 +35,10 @@ type Store interface {
 	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
 	PutLocalAdmin(ctx context.Context, c store.Company, a store.LocalAdmin, events []store.Event) error
 	DeleteLocalAdmin(ctx context.Context, c store.Company, id string, events []store.Event) error
+	CreateAdminKey(ctx context.Context, k store.AdminKey, events []store.Event) error
+	AdminKey(ctx context.Context, hash [32]byte) (store.AdminKey, error)
+	ListAdminKeys(ctx context.Context, company string) ([]store.AdminKey, error)
+	DeleteAdminKey(ctx context.Context, company, id string, events []store.Event) error
 	Group(ctx context.Context, company, id string) (store.Group, error)
 	ListGroups(ctx context.Context, company string, q store.Query) (store.GroupPage, error)
 	Account(ctx context.Context, company, id string) (store.Account, error)
@@ -64,7 +68,8 @@ type Config struct {
 	Clock       func() time.Time // nil: the system's
 }
 
-// Handler answers the operations. It is safe for concurrent use. It does not ask who calls: whoever mounts it decides who can.
+// Handler answers the operations. It is safe for concurrent use. It does not ask who calls, and takes everybody for the operator: whoever
+// mounts it decides who can. [Handler.Public] is for everybody else.
 type Handler struct {
 	store       Store
 	directory   Directory
@@ -74,6 +79,7 @@ type Handler struct {
 	log         *slog.Logger
 	clock       func() time.Time
 	mux         *http.ServeMux
+	least       map[string]authority // pattern -> who may; not changed after NewHandler
 
 	connections sync.Mutex // held while a connection is made or changed, and while an admin is
 	schemas     sync.Mutex // held while a schema is changed
@@ -83,7 +89,7 @@ type Handler struct {
 func NewHandler(c Config) *Handler {
 	h := &Handler{
 		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
-		mux: http.NewServeMux(),
+		mux: http.NewServeMux(), least: map[string]authority{},
 	}
 	if h.clock == nil {
 		h.clock = time.Now
@@ -91,36 +97,39 @@ func NewHandler(c Config) *Handler {
 	if h.changed == nil {
 		h.changed = func() {}
 	}
-	h.handle("GET /v1/companies", h.listCompanies)
-	h.handle("POST /v1/companies", h.createCompany)
-	h.handle("PATCH /v1/companies/{company}", h.inCompany(h.changeCompany))
-	h.handle("GET /v1/companies/{company}/next-steps", h.inCompany(h.nextSteps))
-	h.handle("GET /v1/companies/{company}/admins", h.inCompany(h.listAdmins))
-	h.handle("PUT /v1/companies/{company}/admins/{login}", h.inCompany(h.putAdmin))
-	h.handle("DELETE /v1/companies/{company}/admins/{login}", h.inCompany(h.removeAdmin))
-	h.handle("GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
-	h.handle("POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
-	h.handle("DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))
-	h.handle("GET /v1/companies/{company}/connections", h.inCompany(h.listConnections))
-	h.handle("PATCH /v1/companies/{company}/connections/{connection}", h.inCompany(h.changeConnection))
-	h.handle("GET /v1/companies/{company}/accounts", h.inCompany(h.listAccounts))
-	h.handle("GET /v1/companies/{company}/accounts/{account}", h.onAccount(h.getAccount))
-	h.handle("PATCH /v1/companies/{company}/accounts/{account}", h.onAccount(h.changeAccount))
-	h.handle("GET /v1/companies/{company}/accounts/{account}/explain", h.onAccount(h.explainAccount))
-	h.handle("PUT /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.assignLicense))
-	h.handle("DELETE /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.unassignLicense))
-	h.handle("PUT /v1/companies/{company}/accounts/{account}/decision", h.onAccount(h.decideRequest))
-	h.handle("GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
-	h.handle("POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
-	h.handle("PUT /v1/companies/{company}/rules/forecast", h.inCompany(h.forecastRule))
-	h.handle("DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
-	h.handle("GET /v1/companies/{company}/rules/{id}/forecast", h.inCompany(h.forecastRemoval))
-	h.handle("GET /v1/companies/{company}/schemas", h.inCompany(h.listSchemas))
-	h.handle("PUT /v1/companies/{company}/schemas/{type}", h.inCompany(h.putSchema))
-	h.handle("DELETE /v1/companies/{company}/schemas/{urn}", h.inCompany(h.removeSchema))
-	h.handle("GET /v1/companies/{company}/licenses", h.inCompany(h.listLicenses))
-	h.handle("PUT /v1/companies/{company}/licenses/{license}", h.inCompany(h.setSeats))
-	h.handle("PUT /v1/companies/{company}/licenses/{license}/ceiling", h.inCompany(h.setCeiling))
+	h.handle(operatorOnly, "GET /v1/companies", h.listCompanies)
+	h.handle(operatorOnly, "POST /v1/companies", h.createCompany)
+	h.handle(superAdmin, "PATCH /v1/companies/{company}", h.inCompany(h.changeCompany))
+	h.handle(userAdmin, "GET /v1/companies/{company}/next-steps", h.inCompany(h.nextSteps))
+	h.handle(userAdmin, "GET /v1/companies/{company}/admins", h.inCompany(h.listAdmins))
+	h.handle(superAdmin, "GET /v1/companies/{company}/keys", h.inCompany(h.listKeys))
+	h.handle(superAdmin, "POST /v1/companies/{company}/keys", h.inCompany(h.createKey))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/keys/{id}", h.inCompany(h.revokeKey))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/admins/{login}", h.inCompany(h.putAdmin))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/admins/{login}", h.inCompany(h.removeAdmin))
+	h.handle(superAdmin, "GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
+	h.handle(superAdmin, "POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))
+	h.handle(userAdmin, "GET /v1/companies/{company}/connections", h.inCompany(h.listConnections))
+	h.handle(userAdmin, "PATCH /v1/companies/{company}/connections/{connection}", h.inCompany(h.changeConnection))
+	h.handle(userAdmin, "GET /v1/companies/{company}/accounts", h.inCompany(h.listAccounts))
+	h.handle(userAdmin, "GET /v1/companies/{company}/accounts/{account}", h.onAccount(h.getAccount))
+	h.handle(userAdmin, "PATCH /v1/companies/{company}/accounts/{account}", h.onAccount(h.changeAccount))
+	h.handle(userAdmin, "GET /v1/companies/{company}/accounts/{account}/explain", h.onAccount(h.explainAccount))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.assignLicense))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.unassignLicense))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/accounts/{account}/decision", h.onAccount(h.decideRequest))
+	h.handle(userAdmin, "GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
+	h.handle(superAdmin, "POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/rules/forecast", h.inCompany(h.forecastRule))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
+	h.handle(superAdmin, "GET /v1/companies/{company}/rules/{id}/forecast", h.inCompany(h.forecastRemoval))
+	h.handle(superAdmin, "GET /v1/companies/{company}/schemas", h.inCompany(h.listSchemas))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/schemas/{type}", h.inCompany(h.putSchema))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/schemas/{urn}", h.inCompany(h.removeSchema))
+	h.handle(userAdmin, "GET /v1/companies/{company}/licenses", h.inCompany(h.listLicenses))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/licenses/{license}", h.inCompany(h.setSeats))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/licenses/{license}/ceiling", h.inCompany(h.setCeiling))
 	return h
 }
 
@@ -130,9 +139,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serv
 // call is one request with what every operation needs of it.
 type call struct {
 	*http.Request
-	id    string      // of the request, for the audit log
-	actor store.Actor // who asks
-	now   time.Time
+	caller
+	id  string // of the request, for the audit log
+	now time.Time
 }
 
 // operation answers with a value for the body (nil: none) or an error.
@@ -141,17 +150,16 @@ type operation func(ctx context.Context, c call) (any, error)
 // companyOperation is an operation within one company.
 type companyOperation func(ctx context.Context, c call, company store.Company) (any, error)
 
-func (h *Handler) handle(pattern string, op operation) {
+// handle mounts an operation, which takes at least the role.
+func (h *Handler) handle(least authority, pattern string, op operation) {
+	h.least[pattern] = least
 	method, _, _ := strings.Cut(pattern, " ")
 	success := map[string]int{"GET": http.StatusOK, "PUT": http.StatusOK, "PATCH": http.StatusOK, "POST": http.StatusCreated, "DELETE": http.StatusNoContent}[method]
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		operator := r.Header.Get(operatorHeader)
-		if operator == "" {
-			operator = "unknown"
-		}
-		c := call{
-			Request: r, id: store.NewID(), actor: store.Actor{Kind: "operator", ID: operator},
-			now: h.clock().UTC().Truncate(time.Millisecond),
+		c := call{Request: r, id: store.NewID(), caller: callerOf(r), now: h.clock().UTC().Truncate(time.Millisecond)}
+		if c.authority < least {
+			h.refuse(w, c, c.lacks(least))
+			return
 		}
 		body, err := op(r.Context(), c)
 		if err != nil {
@@ -167,23 +175,30 @@ func (h *Handler) inCompany(op companyOperation) operation {
 		name := c.PathValue("company")
 		company, err := h.store.CompanyByName(ctx, strings.ToLower(name))
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, problem(http.StatusNotFound, "There is no company %q; \"usher company list\" shows those there are.", name)
+			return nil, noCompany(name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("company %s: %w", name, err)
+		}
+		if c.company != "" && c.company != company.ID { // nobody learns that it exists
+			return nil, noCompany(name)
 		}
 		return op(ctx, c, company)
 	}
 }
 
-// apply hands a change to the directory. Who reaches this API may assign licenses.
+func noCompany(name string) error {
+	return problem(http.StatusNotFound, "There is no company %q; \"usher company list\" shows those there are.", name)
+}
+
+// apply hands a change to the directory.
 func (h *Handler) apply(ctx context.Context, c call, company string, do licensing.Operation) (licensing.Result, error) {
 	return h.directory.Apply(ctx, h.change(c, company, do))
 }
 
 // change is the change of a request.
 func (h *Handler) change(c call, company string, do licensing.Operation) licensing.Change {
-	return licensing.Change{Company: company, Actor: c.actor, Door: licensing.DoorAdmin, Request: c.id, MayAssign: true, Do: do}
+	return licensing.Change{Company: company, Actor: c.actor, Door: licensing.DoorAdmin, Request: c.id, MayAssign: c.authority >= superAdmin, Do: do}
 }
 
 // event makes the event of a change that the handler writes itself.

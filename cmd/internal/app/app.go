@@ -76,9 +76,9 @@ func (a *App) open(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("scim: %w", err)
 	}
-	a.routes = routes(handler)
 	a.storeQuirks = func(ctx context.Context) error { return handler.StoreQuirks(ctx, a.folder.store) }
-	a.admin = a.folder.admin(a.storeQuirks)
+	admin := a.folder.admin(a.storeQuirks)
+	a.admin, a.routes = admin, routes(handler, admin.Public())
 	return nil
 }
 

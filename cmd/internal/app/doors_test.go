@@ -215,3 +215,40 @@ func TestDoors(t *testing.T) {
 		})
 	}
 }
+
+// TestAdminAPI: over the network an admin of a company is known by a key, and nobody else by anything.
+func TestAdminAPI(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.company(1, "waiting")
+	made, err := s.admin.CreateKey(t.Context(), "acme", adminapi.NewKey{Admin: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		path, bearer string
+		want         int
+	}{
+		"a key":                  {"/admin/api/v1/companies/acme/accounts", made.Secret, http.StatusOK},
+		"no key":                 {"/admin/api/v1/companies/acme/accounts", "", http.StatusUnauthorized},
+		"a connection's token":   {"/admin/api/v1/companies/acme/accounts", s.token, http.StatusUnauthorized},
+		"another company":        {"/admin/api/v1/companies/globex/accounts", made.Secret, http.StatusNotFound},
+		"what only operators do": {"/admin/api/v1/companies", made.Secret, http.StatusForbidden},
+		"without the mount":      {"/v1/companies/acme/accounts", made.Secret, http.StatusNotFound},
+		"the key at SCIM":        {"/scim/v2/Users", made.Secret, http.StatusUnauthorized},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.app.url+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+tt.bearer)
+		req.Header.Set("Usher-Operator", "mallory")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, tt.want)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func keyIn(file string) ([]byte, error) {
 func (f *Folder) Admin() http.Handler { return f.admin(nil) }
 
 // admin makes the admin API; storeQuirks is as in [adminapi.Config].
-func (f *Folder) admin(storeQuirks func(ctx context.Context) error) http.Handler {
+func (f *Folder) admin(storeQuirks func(ctx context.Context) error) *adminapi.Handler {
 	return adminapi.NewHandler(adminapi.Config{
 		Store: f.store, Directory: f.directory, Registry: f.registry, Changed: f.auth.forget, StoreQuirks: storeQuirks, Logger: f.log,
 	})

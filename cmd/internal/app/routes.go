@@ -13,16 +13,20 @@ const (
 	scimUnversioned = "/scim"
 )
 
+// adminPath is where the admin API is mounted for admins of companies.
+const adminPath = "/admin/api"
+
 // routes gives each request to the room that it is for.
 //
 // SCIM is taken out before the mux: http.ServeMux answers a path with "//" by a redirect, and identity providers that join a base
 // address ending in "/" with "/Users" follow none.
-func routes(scim http.Handler) http.Handler {
+func routes(scim, admin http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "ok\n")
 	})
+	mux.Handle(adminPath+"/", http.StripPrefix(adminPath, admin))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, ok := below(scimPath, r.URL.Path)
 		if !ok {

@@ -41,6 +41,11 @@ type commands struct {
 		List   adminList   `cmd:"" help:"List the local admins of a company."`
 		Remove adminRemove `cmd:"" help:"Remove a local admin."`
 	} `cmd:"" help:"Local admins of a company, whom no identity provider sees or can lock out."`
+	Key struct {
+		Create keyCreate `cmd:"" help:"Make a key by which a local admin's programs call the admin API."`
+		List   keyList   `cmd:"" help:"List the keys of a company's admins."`
+		Revoke keyRevoke `cmd:"" help:"End a key at once."`
+	} `cmd:"" help:"Keys of local admins for the admin API."`
 	Account struct {
 		List     accountList     `cmd:"" help:"List the accounts of a company, or those that wait for something."`
 		Assign   accountAssign   `cmd:"" help:"Give a license to a person, or keep any from them, whatever the identity provider asks for."`
