@@ -77,7 +77,7 @@ func TestAccount(t *testing.T) {
 		t.Errorf("approved: %+v, %v", approved, err)
 	}
 	_, err = d.Decide(ctx, "acme", ada.ID, Decision{})
-	wantProblem(t, "nothing to decide", err, http.StatusForbidden)
+	wantProblem(t, "nothing to decide", err, http.StatusConflict)
 
 	until := now.Add(48 * time.Hour)
 	vetoed, err := d.Assign(ctx, "acme", "ext-ada@acme.example", Assignment{License: "Video Pro", Until: until})
@@ -92,7 +92,7 @@ func TestAccount(t *testing.T) {
 	}
 
 	_, err = d.ChangeAccount(ctx, "acme", "gil@gmail.com", AccountChange{Role: "user-admin"})
-	wantProblem(t, "an admin who is a guest", err, http.StatusForbidden)
+	wantProblem(t, "an admin who is a guest", err, http.StatusConflict)
 	promoted, err := d.ChangeAccount(ctx, "acme", "gil@gmail.com", AccountChange{MemberType: "coworker", Role: "user-admin"})
 	if err != nil || promoted.MemberType != "coworker" || promoted.Role != "user-admin" {
 		t.Errorf("promoted: %+v, %v", promoted, err)
@@ -109,7 +109,7 @@ func TestAccount(t *testing.T) {
 	_, err = d.Assign(ctx, "acme", ada.ID, Assignment{License: "gold"})
 	wantProblem(t, "a license that is none", err, http.StatusBadRequest)
 	_, err = d.Assign(ctx, "acme", ada.ID, Assignment{License: "ringex", Until: now})
-	wantProblem(t, "an end that is over", err, http.StatusForbidden)
+	wantProblem(t, "an end that is over", err, http.StatusBadRequest)
 	_, err = d.Accounts(ctx, "acme", AccountFilter{State: "gold"})
 	wantProblem(t, "a state that is none", err, http.StatusBadRequest)
 	_, err = d.Accounts(ctx, "acme", AccountFilter{Limit: 5000})

@@ -242,7 +242,7 @@ func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
 	switch {
 	case errors.As(err, &known):
 	case errors.As(err, &refusal):
-		known = problem(http.StatusForbidden, "%s", refusal.Detail)
+		known = problem(statusOf(refusal.Reason), "%s", refusal.Detail)
 		known.Code = string(refusal.Reason)
 	case errors.As(err, &conflict):
 		known = problem(http.StatusConflict, "%s", taken(conflict))
@@ -258,6 +258,19 @@ func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
 			slog.String("request", c.id), slog.String("operation", c.Pattern), slog.String("error", err.Error()))
 	}
 	answer(w, known.Status, "application/problem+json", known)
+}
+
+// statusOf gives the status of a refusal: what was asked for is no such thing, or does not go with what there is, or may not be done.
+func statusOf(r licensing.Reason) int {
+	switch r {
+	case licensing.UnknownSetting, licensing.NotAPaidLicense, licensing.NegativeSeats, licensing.NoCondition, licensing.InThePast:
+		return http.StatusBadRequest
+	case licensing.UnknownGroup:
+		return http.StatusNotFound
+	case licensing.NoRequest, licensing.RoleOfGuest, licensing.NoSeatAvailable:
+		return http.StatusConflict
+	}
+	return http.StatusForbidden
 }
 
 // taken says in a sentence which value is in use.

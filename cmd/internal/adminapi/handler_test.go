@@ -408,7 +408,7 @@ func TestRule_onValue(t *testing.T) {
 		wantProblem(t, in.Attribute+in.Domain, err, http.StatusBadRequest)
 	}
 	_, err = d.AddRule(t.Context(), "acme", NewRule{Attribute: "title", Value: "x", License: "Video Pro"})
-	wantProblem(t, "a rule for what everyone has", err, http.StatusForbidden)
+	wantProblem(t, "a rule for what everyone has", err, http.StatusBadRequest)
 	_, err = d.ForecastRemoval(t.Context(), "acme", "none")
 	wantProblem(t, "no rule", err, http.StatusNotFound)
 }
@@ -455,9 +455,9 @@ func TestRefused(t *testing.T) {
 		{"domain in use", company(NewCompany{Name: "globex", Domains: []string{"ACME.example"}}), 409, `"acme.example"`},
 		{"not a domain", company(NewCompany{Name: "globex", Domains: []string{"me@acme.example"}}), 400, "me@acme.example"},
 		{"unknown license", company(NewCompany{Name: "globex", Seats: map[string]int{"gold": 1}}), 400, "ringex"},
-		{"base license", company(NewCompany{Name: "globex", Seats: map[string]int{"video-pro": 1}}), 403, "no seats"},
-		{"negative seats", company(NewCompany{Name: "globex", Seats: map[string]int{"ringex": -1}}), 403, "-1"},
-		{"unknown tier", company(NewCompany{Name: "globex", Tier: "gold"}), 403, "tier"},
+		{"base license", company(NewCompany{Name: "globex", Seats: map[string]int{"video-pro": 1}}), 400, "no seats"},
+		{"negative seats", company(NewCompany{Name: "globex", Seats: map[string]int{"ringex": -1}}), 400, "-1"},
+		{"unknown tier", company(NewCompany{Name: "globex", Tier: "gold"}), 400, "tier"},
 		{"unknown company", token("globex", NewToken{Connection: "okta"}), 404, `"globex"`},
 		{"no local super-admin", token("bare", NewToken{Connection: "okta"}), 409, "super-admin"},
 		{"no connection name", token("acme", NewToken{}), 400, "connection"},
@@ -479,7 +479,7 @@ func TestRefused(t *testing.T) {
 		{"unknown rule", func() error { return d.RemoveRule(t.Context(), "acme", "1") }, 404, `"1"`},
 		{"seats of an unknown license", seats("gold", 1), 400, `"gold"`},
 		{"too many seats", seats("ringex", maxSeats+1), 400, "100000001"},
-		{"fewer than no seats", seats("ringex", -1), 403, "-1"},
+		{"fewer than no seats", seats("ringex", -1), 400, "-1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
