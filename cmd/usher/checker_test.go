@@ -165,6 +165,9 @@ func checkStore(t *testing.T, file string) report {
 			if got, want := fmt.Sprint(is.sources), fmt.Sprint(said.sources); got != want {
 				found.complain("%s: sources %s, by the log %s", id, got, want)
 			}
+			if is, said := fmt.Sprintf("%+v", is.shown()), fmt.Sprintf("%+v", said.shown()); is != said {
+				found.complain("%s:\n is            %s\n by the log is %s", id, is, said)
+			}
 			is.since, is.priority = said.since, said.priority
 			want := said.due()
 			if got, want := fmt.Sprintf("%+v", is), fmt.Sprintf("%+v", want); got != want {
