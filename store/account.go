@@ -20,6 +20,7 @@ type Account struct {
 	ExternalID string // as the connection wrote it; scoped to the connection
 	Connection string // id of the connection that manages the account; empty for one made by hand
 	Display    string // name to show in member lists
+	Extension  string // phone extension number; unique in the company unless empty
 	Active     bool
 	Created    time.Time
 	Modified   time.Time
@@ -29,8 +30,25 @@ type Account struct {
 	// Terms are the indexed values of Doc: what [query.Terms] gives for the indexes that the store was opened with.
 	Terms []query.Term
 
+	Setup
 	Decision
 }
+
+// Setup is how far a person is with the set-up of the account, and what they sign in with where no identity provider does that for them.
+type Setup struct {
+	Activation string    `json:"activation,omitempty"` // one of the Activation constants, or empty
+	Link       []byte    `json:"link,omitempty"`       // SHA-256 of the secret of the link to the set-up that is good; nil: none is
+	LinkUntil  time.Time `json:"linkUntil,omitzero"`
+	Done       []string  `json:"done,omitempty"`       // steps of the set-up that are done
+	Password   string    `json:"password,omitempty"`   // argon2id in PHC form, never clear text; empty: none
+	MustChange bool      `json:"mustChange,omitempty"` // whether the password was given by somebody else, to be changed when it is first used
+}
+
+// Activation says whether a person has taken the account into use. While it is empty nobody has asked them to.
+const (
+	ActivationInvited = "invited" // a link is on its way to them
+	ActivationActive  = "active"
+)
 
 // Document gives Doc; with Column it makes an account a [query.Record].
 func (a *Account) Document() []byte { return a.Doc }
@@ -99,6 +117,8 @@ const (
 	ColumnReason       = "@licenseReason"
 	ColumnMemberType   = "@memberType"
 	ColumnRole         = "@role"
+	ColumnExtension    = "@extension"  // Extension
+	ColumnActivation   = "@activation" // Setup.Activation
 	ColumnSourceRef    = "@sourceRef"  // Source.Ref and RoleSource.Ref of each source that has one
 	ColumnRoleSource   = "@roleSource" // RoleSource.Kind of each
 	ColumnSource       = "@source"     // "kind:license" of each source, as licensing names them
@@ -114,12 +134,15 @@ const (
 // AccountWrite is one atomic change of one account.
 type AccountWrite struct {
 	// Before is the account as it was read; the write fails with ErrVersion unless the store still has that version.
-	// Nil creates After: ErrConflict (*ConflictError) when the user name is taken.
+	// Nil creates After: ErrConflict (*ConflictError: UserName, Extension) when the name or the number is taken.
 	Before *Account
 	// After is the account as it shall be. The store sets Version (Before's or the tombstone's plus one), GroupsVersion and Groups.
 	// When After.Seat differs from Before's, that seat is claimed from the pool and the former one is given back.
 	After  Account
 	Events []Event
+
+	// Mails go to the outbox with the write, whichever its outcome is. Their Version is set by the store.
+	Mails []Mail
 
 	// NoSeat is written instead of After and Events when the pool has no seat for After.Seat.
 	// Nil refuses the write with ErrNoSeat, and nothing is changed.
@@ -200,7 +223,7 @@ type Accounts interface {
 	ListAccounts(ctx context.Context, company string, q Query) (AccountPage, error)
 
 	// WriteAccount makes one atomic change and returns what was stored.
-	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName), ErrNoSeat. Where the name is taken and there is no seat either,
+	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName, Extension), ErrNoSeat. Where the name is taken and there is no seat either,
 	// the conflict is reported: no seat would help.
 	WriteAccount(ctx context.Context, w AccountWrite) (Account, error)
 	// WriteAccounts makes many changes, each atomic by itself and independent of the others; the results are in order.

@@ -19,6 +19,8 @@ func ColumnIndexes() []query.Index {
 		{Path: ColumnSourceRef, Type: query.String},
 		{Path: ColumnRoleSource, Type: query.String},
 		{Path: ColumnRequest, Type: query.String},
+		{Path: ColumnExtension, Type: query.String},
+		{Path: ColumnActivation, Type: query.String},
 		{Path: ColumnUntil, Type: query.DateTime},
 	}
 }
@@ -44,6 +46,10 @@ func (a *Account) Column(path string) []string {
 		return text(a.MemberType)
 	case ColumnRole:
 		return text(a.Role)
+	case ColumnExtension:
+		return text(a.Extension)
+	case ColumnActivation:
+		return text(a.Activation)
 	case ColumnSourceRef:
 		all := a.ofSources(func(s Source) string { return s.Ref })
 		for _, s := range a.RoleSources {

@@ -19,6 +19,8 @@ type Company struct {
 	GuestPolicy string        // "webmail" or "unverified"
 	Domains     []string      // verified domains, folded; each is unique over all companies
 
+	Invites string // who is sent an invitation: the modes are licensing's
+
 	Approval    string // whose requests for licenses wait for an approval; the modes are licensing's
 	RoleCeiling string // the highest role that connections can give
 
@@ -55,8 +57,8 @@ type AdminKey struct {
 type Companies interface {
 	// CreateCompany stores a company with its pools and its first local admin, all or nothing: *ConflictError (Company.Name, Domain).
 	CreateCompany(ctx context.Context, c Company, pools []Pool, admin *LocalAdmin, events []Event) (Company, error)
-	// UpdateCompany stores the settings of c in the company with its id: Display, Tier, Epoch, SeatPolicy, HoldFor, GuestPolicy, Approval,
-	// RoleCeiling, Payment, PaymentAt, LossMin and LossPercent, and nothing else, with the sweep that carries it out (nil: there is nothing
+	// UpdateCompany stores the settings of c in the company with its id: Display, Tier, Epoch, SeatPolicy, HoldFor, GuestPolicy, Invites,
+	// Approval, RoleCeiling, Payment, PaymentAt, LossMin and LossPercent, and nothing else, with the sweep that carries it out (nil: there is nothing
 	// to do). Errors: ErrNotFound, ErrVersion unless the company is at c.Version. It gives what is stored.
 	UpdateCompany(ctx context.Context, c Company, sweep *Sweep, events []Event) (Company, error)
 	// Company gives one company by id, CompanyByName by its short name: ErrNotFound.

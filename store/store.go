@@ -13,6 +13,7 @@ type Store interface {
 	Schemas
 	Quirks
 	Sweeps
+	Outbox
 	Events
 
 	// Check reports whether the store can be read and written.

@@ -14,6 +14,7 @@ type outcome struct {
 	account store.Account
 	sources any // the column
 	roles   any // the column
+	setup   any // the column
 	attrs   []attr
 	add     []attr // rows that the account does not have yet
 	drop    []attr // rows that it has no longer
@@ -28,6 +29,7 @@ type accountWrite struct {
 	noSeat *outcome // nil: refuse
 	adopt  *store.Tombstone
 	loss   string
+	mails  []store.Mail
 	stored store.Account // the result
 	pk     int64         // of the account
 }
@@ -40,7 +42,7 @@ func (s *Store) prepareWrite(w store.AccountWrite) (*accountWrite, error) {
 	if w.Adopt != nil && (w.Before != nil || w.Adopt.ID != w.After.ID) {
 		return nil, errors.New("sqlite: only a new account with the id of a tombstone can take it over")
 	}
-	p := &accountWrite{co: co, before: w.Before, adopt: w.Adopt, loss: w.Loss}
+	p := &accountWrite{co: co, before: w.Before, adopt: w.Adopt, loss: w.Loss, mails: w.Mails}
 	var had []attr
 	if w.Before != nil {
 		if w.Before.Company != w.After.Company || w.Before.ID != w.After.ID {
@@ -70,6 +72,9 @@ func (s *Store) prepareOutcome(a store.Account, had []attr, events []store.Event
 		return o, err
 	}
 	if o.roles, err = encodeList(a.RoleSources); err != nil {
+		return o, err
+	}
+	if o.setup, err = encodeSetup(a.Setup); err != nil {
 		return o, err
 	}
 	o.events, err = prepareEvents(events)
@@ -126,6 +131,7 @@ type standing struct {
 	gver      int64
 	groups    int
 	userName  string
+	extension string
 	seat      string
 	seatState string
 	seatSince int64
@@ -154,8 +160,9 @@ func (t *tx) standing(co int64, id string, version int64) (st standing, err erro
 			pk: r.int(0), version: r.int(1), gver: r.int(2), groups: int(r.int(3)), userName: r.text(4),
 			seat: r.text(5), seatState: r.text(6), seatSince: r.time(7).UnixMilli(),
 		}
+		st.extension = r.text(12)
 		st.queue = placeOf(store.Decision{License: r.text(8), LicenseState: r.text(9), Priority: int(r.int(10)), Requested: r.time(11)})
-	}, "SELECT pk, ver, gver, n_groups, un, seat, sstate, ssince, license, lstate, prio, requested FROM users WHERE co = ? AND id = ?", co, id)
+	}, "SELECT pk, ver, gver, n_groups, un, seat, sstate, ssince, license, lstate, prio, requested, phone FROM users WHERE co = ? AND id = ?", co, id)
 	if err := orNotFound(found, err); err != nil {
 		return st, err
 	}
@@ -185,7 +192,7 @@ func (w *accountWrite) run(t *tx) error {
 		}
 		if !free {
 			if w.noSeat == nil {
-				return t.refuseSeat(w.co, st.pk, a.UserName)
+				return t.refuseSeat(w.co, st.pk, &a)
 			}
 			o = w.noSeat
 			if s := o.account.Seat; s != "" && s != st.seat {
@@ -221,6 +228,9 @@ func (w *accountWrite) run(t *tx) error {
 	if err := t.log(w.co, o.events); err != nil {
 		return err
 	}
+	if err := t.post(w.co, w.mails); err != nil {
+		return err
+	}
 	if w.adopt != nil {
 		if err := t.adopt(w.co, w.adopt); err != nil {
 			return err
@@ -235,16 +245,31 @@ func (w *accountWrite) run(t *tx) error {
 	return nil
 }
 
-// refuseSeat gives the reason why an account does not get a seat that is not there: for one whose name is taken, that.
-func (t *tx) refuseSeat(co, pk int64, userName string) error {
-	named, err := t.named(co, pk, userName)
+// refuseSeat gives the reason why an account does not get a seat that is not there: for one whose name or number is taken, that.
+func (t *tx) refuseSeat(co, pk int64, a *store.Account) error {
+	named, err := t.named(co, pk, a.UserName)
 	switch {
 	case err != nil:
 		return err
 	case named:
-		return &store.ConflictError{Field: "UserName", Value: userName}
+		return &store.ConflictError{Field: "UserName", Value: a.UserName}
+	}
+	if err := t.extensionFree(co, pk, a.Extension); err != nil {
+		return err
 	}
 	return store.ErrNoSeat
+}
+
+// extensionFree gives the conflict of an extension number that another account than the one with the pk has.
+func (t *tx) extensionFree(co, pk int64, number string) error {
+	if number == "" {
+		return nil
+	}
+	taken, err := t.exists("SELECT 1 FROM users WHERE co = ? AND phone = ? AND pk <> ?", co, number, pk)
+	if err == nil && taken {
+		err = &store.ConflictError{Field: "Extension", Value: number}
+	}
+	return err
 }
 
 // named says whether another account than the one with the pk has the user name.
@@ -270,12 +295,12 @@ func (t *tx) insertAccount(co int64, o *outcome, version int64, adopt *store.Tom
 		return 0, err
 	}
 	_, err = t.exec(`INSERT INTO users (pk, co, id, un, ver, ext, conn, display, active, created, modified,
-			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc, roles)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc, roles, setup, phone)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		pk, co, a.ID, a.UserName, version, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
 		optional(a.License), optional(a.LicenseState), optional(a.LicenseReason), optional(a.Effective),
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
-		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles)
+		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles, o.setup, optional(a.Extension))
 	if taken(err) {
 		named, findErr := t.named(co, 0, a.UserName)
 		if findErr != nil {
@@ -283,6 +308,9 @@ func (t *tx) insertAccount(co int64, o *outcome, version int64, adopt *store.Tom
 		}
 		if named {
 			return 0, &store.ConflictError{Field: "UserName", Value: a.UserName}
+		}
+		if err := t.extensionFree(co, 0, a.Extension); err != nil {
+			return 0, err
 		}
 		return 0, &store.ConflictError{Field: "ID", Value: a.ID}
 	}
@@ -300,14 +328,19 @@ func (t *tx) updateAccount(co int64, st standing, o *outcome) error {
 			return conflict(err, "UserName", a.UserName)
 		}
 	}
+	if a.Extension != st.extension { // as above
+		if _, err := t.exec("UPDATE users SET phone = ? WHERE pk = ?", optional(a.Extension), st.pk); err != nil {
+			return conflict(err, "Extension", a.Extension)
+		}
+	}
 	_, err := t.exec(`UPDATE users SET ver = ?, ext = ?, conn = ?, display = ?, active = ?, created = ?, modified = ?,
 			license = ?, lstate = ?, lreason = ?, effective = ?, seat = ?, sstate = ?, ssince = ?, requested = ?, prio = ?, sources = ?,
-			member = ?, role = ?, epoch = ?, doc = ?, roles = ?
+			member = ?, role = ?, epoch = ?, doc = ?, roles = ?, setup = ?
 		WHERE pk = ?`,
 		st.version+1, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
 		optional(a.License), optional(a.LicenseState), optional(a.LicenseReason), optional(a.Effective),
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
-		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles, st.pk)
+		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles, o.setup, st.pk)
 	return err
 }
 

@@ -13,8 +13,8 @@ import (
 const (
 	accountColumns = `t.pk, t.id, t.ver, t.gver, t.n_groups, t.un, t.ext, t.conn, t.display, t.active, t.created, t.modified,
 		t.license, t.lstate, t.lreason, t.effective, t.seat, t.sstate, t.ssince, t.requested, t.prio, t.sources, t.member, t.role, t.epoch, t.doc,
-		t.roles`
-	accountWidth = 27
+		t.roles, t.setup, t.phone`
+	accountWidth = 29
 )
 
 // scanAccount reads a row of accountColumns.
@@ -24,10 +24,14 @@ func scanAccount(r *rows, company string) (store.Account, error) {
 		return store.Account{}, err
 	}
 	roles, err := decodeList[store.RoleSource](r.text(26))
+	if err != nil {
+		return store.Account{}, err
+	}
+	setup, err := decodeSetup(r.text(27))
 	return store.Account{
 		ID: r.text(1), Company: company, Version: r.int(2), GroupsVersion: r.int(3), Groups: int(r.int(4)),
 		UserName: r.text(5), ExternalID: r.text(6), Connection: r.text(7), Display: r.text(8),
-		Active: r.bool(9), Created: r.time(10), Modified: r.time(11), Doc: r.blob(25),
+		Active: r.bool(9), Created: r.time(10), Modified: r.time(11), Doc: r.blob(25), Setup: setup, Extension: r.text(28),
 		Decision: store.Decision{
 			License: r.text(12), LicenseState: r.text(13), LicenseReason: r.text(14), Effective: r.text(15),
 			Seat: r.text(16), SeatState: r.text(17), SeatSince: r.time(18),

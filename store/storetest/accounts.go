@@ -18,7 +18,10 @@ func testAccountRoundTrip(f *fixture) {
 		"userName": "Barbara@Example.com", "displayName": "Barbara <Jensen> \"é\" 日本", "externalId": "E-1",
 		"emails": []any{map[string]any{"value": "b@example.com", "type": "work"}}, "level": 7,
 	})
-	full.Connection, full.Active = "c-1", false
+	full.Connection, full.Active, full.Extension = "c-1", false, "4711"
+	full.Setup = store.Setup{
+		Activation: store.ActivationInvited, Link: []byte{1, 2}, LinkUntil: at.Add(minutes(9)), Done: []string{"name"}, Password: "$argon2id$x", MustChange: true,
+	}
 	full.Decision = store.Decision{
 		License: pro, LicenseState: store.StateWaiting, LicenseReason: "waiting_for_seat", Effective: "video-pro",
 		Requested: at, Priority: -3,
@@ -47,12 +50,12 @@ func testAccountRoundTrip(f *fixture) {
 	after := plain
 	after.Version = 2
 	bare := full
-	bare.Version, bare.Connection, bare.Decision = 2, "", plain.Decision
+	bare.Version, bare.Connection, bare.Decision, bare.Extension, bare.Setup = 2, "", plain.Decision, "", store.Setup{}
 	for _, c := range []struct{ before, after store.Account }{{plain, after}, {full, bare}} {
 		before := f.read(c.before.ID)
 		c.after.Modified = f.now()
 		if c.before.ID == plain.ID {
-			c.after.Decision, c.after.Connection, c.after.Active = full.Decision, "c-2", false
+			c.after.Decision, c.after.Connection, c.after.Active, c.after.Setup = full.Decision, "c-2", false, full.Setup
 		}
 		stored, err := f.WriteAccount(f.ctx, store.AccountWrite{Before: &before, After: c.after})
 		f.check(err)

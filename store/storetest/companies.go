@@ -14,7 +14,7 @@ import (
 func testCompanies(f *fixture) {
 	c := store.Company{
 		ID: store.NewID(), Name: "globex", Display: "Globex Corporation", Tier: "video-pro-plus", Epoch: 3,
-		SeatPolicy: "strict", HoldFor: 7 * 24 * time.Hour, GuestPolicy: "webmail", LossMin: 7, LossPercent: 30, RoleCeiling: "user-admin", Approval: "always",
+		SeatPolicy: "strict", HoldFor: 7 * 24 * time.Hour, GuestPolicy: "webmail", LossMin: 7, LossPercent: 30, RoleCeiling: "user-admin", Approval: "always", Invites: "everyone",
 		Domains: []string{"globex.example", "globex.test"}, Created: f.now(),
 	}
 	admin := store.LocalAdmin{ID: store.NewID(), Company: c.ID, Login: "root", Password: "$argon2id$x", Role: "super-admin", Created: f.now()}
@@ -71,7 +71,7 @@ func testCompanyUpdate(f *fixture) {
 	want.Display, want.Tier, want.Epoch, want.SeatPolicy, want.HoldFor, want.GuestPolicy = "G", "video-pro-plus", 7, "strict", 2*time.Hour, "unverified"
 	want.Payment, want.PaymentAt = "past-due", f.now().Add(time.Hour)
 	want.LossMin, want.LossPercent, want.RoleCeiling = 5, 50, "super-admin"
-	want.Approval = "always"
+	want.Approval, want.Invites = "always", "everyone"
 
 	// What else the caller thinks of the company is not stored.
 	asked := want

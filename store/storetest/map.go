@@ -18,8 +18,8 @@ import (
 //   - The account is the truth. A seat and a name are claimed first, then the account is compared and set, then the seat is
 //     settled and what the account had before is given back; when the account was not set, the claims are given back. Each claim
 //     has an identity of its own that the account carries, so giving back twice or late hits nobody else's.
-//   - Events and sweeps are written into the record of the fact they tell of, and moved to the log and the list of sweeps before
-//     anybody reads there.
+//   - Events, sweeps and mails are written into the record of the fact they tell of, and moved to the log, the list of sweeps and the
+//     outbox before anybody reads there.
 //   - A change of a group's members is written into the group's record, where the versions of the group decide conflicts, and
 //     carried out on the membership records from there. Whoever finds one that is not carried out does so first.
 //
@@ -49,6 +49,7 @@ type Map struct {
 	losses      *records[lossRow]
 	names       *records[nameRow]
 	sweeps      *records[store.Sweep]
+	mails       *records[store.Mail]
 	log         *records[logRow]
 
 	// interrupt, when not nil, is called before each step that writes a record. Tests die there, or let others in between.
@@ -99,6 +100,7 @@ func NewMap(indexes []query.Index) *Map {
 	m.losses = newRecords(step, func(l lossRow) []string { return []string{join(l.company, l.connection)} })
 	m.names = newRecords(step, func(nameRow) []string { return nil })
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
+	m.mails = newRecords(step, func(store.Mail) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })
 	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.accounts, m.groups, m.pools, m.rules, m.schemas}
 	return m

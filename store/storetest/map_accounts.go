@@ -13,13 +13,17 @@ import (
 // accountRow is an account with the claims under which it holds its name and its seat.
 type accountRow struct {
 	store.Account
-	name string
-	seat string // empty without a seat
+	name      string
+	extension string // empty without a number
+	seat      string // empty without a seat
 	// tombstone is set with the deletion, so that it is not lost when the deletion breaks off.
 	tombstone *store.Tombstone
 }
 
-const userName = "UserName"
+const (
+	userName  = "UserName"
+	extension = "Extension"
+)
 
 // The terms of accounts: what waits for a license, what sits on its seats, what has a value in an index.
 func waits(company, license string) string       { return join("waits", company, license) }
@@ -55,6 +59,8 @@ func copyAccount(a store.Account) store.Account {
 	a.Terms = slices.Clone(a.Terms)
 	a.Sources = slices.Clone(a.Sources)
 	a.RoleSources = slices.Clone(a.RoleSources)
+	a.Link = slices.Clone(a.Link)
+	a.Done = slices.Clone(a.Done)
 	return a
 }
 
@@ -160,6 +166,7 @@ type accountPlan struct {
 	before accountRow // zero when the account is created
 	after  accountRow
 	events []store.Event
+	mails  []store.Mail
 	claim  string // what this write claims names and seats by
 }
 
@@ -170,22 +177,50 @@ func (m *Map) prepare(w store.AccountWrite) (accountPlan, error) {
 		create: w.Before == nil,
 		after:  accountRow{Account: w.After},
 		events: w.Events,
+		mails:  w.Mails,
 		claim:  store.NewID(),
 	}
+	if !p.create {
+		var err error
+		if p.before, err = m.accounts.read(p.key); err != nil {
+			return p, err
+		}
+		if p.before.Version != w.Before.Version {
+			return p, store.ErrVersion
+		}
+	}
+	for _, u := range p.unique() {
+		if err := m.nameTaken(u.field, p.after.Company, u.after, p.holder()); u.claimed() && err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// holder gives the key of the account that may have the names of the plan already.
+func (p *accountPlan) holder() string {
 	if p.create {
-		return p, m.nameTaken(userName, w.After.Company, w.After.UserName, "")
+		return ""
 	}
-	var err error
-	if p.before, err = m.accounts.read(p.key); err != nil {
-		return p, err
+	return p.key
+}
+
+// unique is a value of an account that no other account of the company may have.
+type unique struct {
+	field         string
+	before, after string
+	was           string  // the claim that the account had it by
+	claim         *string // and has it by afterwards
+}
+
+// claimed says whether the plan has to claim it.
+func (u unique) claimed() bool { return u.after != "" && u.after != u.before }
+
+func (p *accountPlan) unique() []unique {
+	return []unique{
+		{userName, p.before.UserName, p.after.UserName, p.before.name, &p.after.name},
+		{extension, p.before.Extension, p.after.Extension, p.before.extension, &p.after.extension},
 	}
-	if p.before.Version != w.Before.Version {
-		return p, store.ErrVersion
-	}
-	if w.After.UserName == p.before.UserName {
-		return p, nil
-	}
-	return p, m.nameTaken(userName, w.After.Company, w.After.UserName, p.key)
 }
 
 // claim takes the seat and the name that the plan needs; where there is no seat, the plan becomes the fallback.
@@ -209,21 +244,22 @@ func (m *Map) claim(p *accountPlan, fallback *store.NoSeat) error {
 	default:
 		a.seat = p.claim
 	}
-	a.name = p.before.name
-	if p.create || a.UserName != p.before.UserName {
-		holder := p.key
-		if p.create {
-			holder = ""
+	for _, u := range p.unique() {
+		if !u.claimed() {
+			if u.after != "" {
+				*u.claim = u.was
+			}
+			continue
 		}
-		if err := m.nameTaken(userName, a.Company, a.UserName, holder); err != nil {
+		if err := m.nameTaken(u.field, a.Company, u.after, p.holder()); err != nil {
 			m.giveBack(*p)
 			return err
 		}
-		if err := m.claimName(userName, a.Company, a.UserName, p.key, p.claim); err != nil {
+		if err := m.claimName(u.field, a.Company, u.after, p.key, p.claim); err != nil {
 			m.giveBack(*p)
 			return err
 		}
-		a.name = p.claim
+		*u.claim = p.claim
 	}
 	return nil
 }
@@ -233,13 +269,15 @@ func (m *Map) giveBack(p accountPlan) {
 	if p.after.seat == p.claim {
 		m.freeSeat(p.after.Company, p.after.Seat, p.claim)
 	}
-	m.freeName(userName, p.after.Company, p.after.UserName, p.claim)
+	for _, u := range p.unique() {
+		m.freeName(u.field, p.after.Company, u.after, p.claim)
+	}
 }
 
 // commit compares and sets the account: the one step that decides.
 func (m *Map) commit(p *accountPlan) error {
 	p.after.Account = copyAccount(p.after.Account)
-	news := notices(nil, p.events)
+	news := append(notices(nil, p.events), mailNotices(p.mails)...)
 	if p.create {
 		p.after.Version, p.after.GroupsVersion = p.above+1, 0
 		for !m.accounts.create(p.key, p.after, news) {
@@ -279,6 +317,9 @@ func (m *Map) settle(before, after accountRow) {
 	}
 	if before.name != "" && before.name != after.name {
 		m.freeName(userName, before.Company, before.UserName, before.name)
+	}
+	if before.extension != "" && before.extension != after.extension {
+		m.freeName(extension, before.Company, before.Extension, before.extension)
 	}
 }
 

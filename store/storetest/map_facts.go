@@ -16,11 +16,12 @@ type fact[T any] struct {
 	outbox []notice
 }
 
-// notice is one event or one sweep on its way.
+// notice is one event, one sweep or one mail on its way.
 type notice struct {
 	id    string // in the order of operations that follow one another
 	event *store.Event
 	sweep *store.Sweep
+	mail  *store.Mail
 }
 
 // notices makes those of one operation.
@@ -37,6 +38,16 @@ func notices(sweep *store.Sweep, events []store.Event) []notice {
 	return all
 }
 
+// mailNotices makes those of mails.
+func mailNotices(mails []store.Mail) []notice {
+	var all []notice
+	for _, m := range mails {
+		m.Version, m.Data = 1, slices.Clone(m.Data)
+		all = append(all, notice{id: store.NewID(), mail: &m})
+	}
+	return all
+}
+
 // with is the fact with a new value and the notices of the change.
 func (f fact[T]) with(value T, news []notice) fact[T] {
 	f.value = value
@@ -47,9 +58,10 @@ func (f fact[T]) with(value T, news []notice) fact[T] {
 // facts is a table of facts.
 type facts[T any] struct{ *records[fact[T]] }
 
-// sweepsWaiting is the term of the facts with a sweep in their outbox; openFacts that of those with steps outstanding.
+// sweepsWaiting is the term of the facts with a sweep in their outbox, mailsWaiting that of those with a mail, openFacts that of those with steps outstanding.
 const (
 	sweepsWaiting = "sweeps"
+	mailsWaiting  = "mails"
 	openFacts     = "open"
 )
 
@@ -70,6 +82,9 @@ func newFacts[T any](before func(), company func(T) string, terms func(T) []stri
 		}
 		if slices.ContainsFunc(f.outbox, func(n notice) bool { return n.sweep != nil }) {
 			all = append(all, sweepsWaiting)
+		}
+		if slices.ContainsFunc(f.outbox, func(n notice) bool { return n.mail != nil }) {
+			all = append(all, mailsWaiting)
 		}
 		return all
 	})}

@@ -60,6 +60,9 @@ func (m *Map) carries(row nameRow, k string) bool {
 	case userName:
 		a, err := m.accounts.read(row.holder)
 		return err == nil && a.name == row.claim
+	case extension:
+		a, err := m.accounts.read(row.holder)
+		return err == nil && a.extension == row.claim
 	case groupName:
 		g, err := m.groups.read(row.holder)
 		return err == nil && g.name == row.claim

@@ -39,8 +39,13 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Compare-and-set storm", testVersionStorm},
 		{"Rival changes of an account", testRivalChanges},
 		{"Rival creations with a seat", testRivalCreations},
+		{"Extension numbers", testExtensions},
+		{"Extension numbers under concurrency", testExtensionStorm},
 		{"Tombstones", testTombstones},
 		{"Adoption", testAdoption},
+
+		{"Mails", testMails},
+		{"Mails of several senders", testMailStorm},
 
 		{"Seat storm", testSeatStorm},
 		{"Seat without fallback", testSeatRefused},
