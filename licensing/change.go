@@ -37,6 +37,7 @@ type Draft struct {
 	UserName   string // folded
 	ExternalID string
 	Display    string
+	Extension  string // phone extension number; may be empty
 	Active     bool
 	Email      string // the work address, by which guests are told from coworkers; may be empty
 	Moved      bool   // in an update: the address is another than before
@@ -59,6 +60,7 @@ type Intent struct {
 type CreateAccount struct {
 	Connection string // empty when made by hand
 	Draft      Draft
+	Setup      Setup
 	// Return makes the draft of a person who comes back: the user name is taken by an inactive account of the same connection and
 	// externalId, which is then replaced and activated. Nil: that is a conflict like any other.
 	Return func(before store.Account) (Draft, error)
@@ -150,8 +152,9 @@ type SetCompany struct {
 	RoleCeiling *string        // the highest role that connections can give; what they ask for above it has no effect
 	HoldFor     *time.Duration // how long the seats of deactivated people are held; up to 366 days
 	Payment     *Payment
-	LossMin     *int // how many people a connection may take something away from within an hour, in any case; 0: the default
-	LossPercent *int // and how many of a hundred, up to 100, which is without a limit; 0: the default
+	Invites     *string // who is sent an invitation without being asked for: one of the Invite constants
+	LossMin     *int    // how many people a connection may take something away from within an hour, in any case; 0: the default
+	LossPercent *int    // and how many of a hundred, up to 100, which is without a limit; 0: the default
 }
 
 // Payment says how a company pays.
@@ -194,6 +197,35 @@ type SetBreaker struct {
 	State      string // BreakerPassing, BreakerRefusing, or empty: within the limit
 }
 
+// Setup says how a new person comes to use the account. The zero value leaves it to the company (see [InviteEveryone]).
+type Setup struct {
+	How      string // one of the Setup constants
+	Password string // with SetupCredentials: its argon2id hash in PHC form
+}
+
+// Invite sends a person a link to the set-up of their account, which is good once and for [InviteFor]. Links sent earlier are good no more.
+type Invite struct {
+	ID string
+	// Address gives the person's address, which stands in the document.
+	Address func(store.Account) string
+}
+
+// SetPassword gives a person a password chosen by somebody else, with which the account is active.
+type SetPassword struct {
+	ID       string
+	Password string // its argon2id hash in PHC form
+}
+
+// SetUp is a step that a person takes on the way from a link to an account in use. It is refused unless the link is good.
+type SetUp struct {
+	ID       string
+	Link     []byte                                    // SHA-256 of the link's secret
+	Edit     func(before store.Account) (Draft, error) // what they say of themselves, as in UpdateAccount; nil: nothing
+	Step     string                                    // the step that is done by it; may be empty
+	Password string                                    // its argon2id hash in PHC form; empty: it stays as it is
+	Finish   bool                                      // whether that was the last: the link is used up and the account active
+}
+
 func (CreateAccount) operation() {}
 func (UpdateAccount) operation() {}
 func (DeleteAccount) operation() {}
@@ -211,6 +243,9 @@ func (SetBreaker) operation()    {}
 func (Decide) operation()        {}
 func (SetMember) operation()     {}
 func (SetRole) operation()       {}
+func (Invite) operation()        {}
+func (SetPassword) operation()   {}
+func (SetUp) operation()         {}
 
 // mayDo refuses what only a Super Admin does to others than one. What users, groups and roles are made to ask for is not refused but waits.
 func mayDo(c Change) error {

@@ -80,6 +80,7 @@ func checkCompany(c *store.Company) error {
 		{"tier", &c.Tier, []string{TierFree, TierVideoProPlus}},
 		{"seat_policy", &c.SeatPolicy, []string{SeatsWaiting, SeatsStrict}},
 		{"guest_policy", &c.GuestPolicy, []string{GuestWebmail, GuestUnverified}},
+		{"invites", &c.Invites, []string{InviteNobody, InviteEveryone}},
 		{"approval", &c.Approval, []string{ApprovalScope, ApprovalAlways}},
 		{"role_ceiling", &c.RoleCeiling, roles()},
 		{"payment", &c.Payment, []string{PaymentOK, PaymentExpiring, PaymentPastDue, PaymentSuspended}},
@@ -145,7 +146,7 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 func (do SetCompany) on(c store.Company) store.Company {
 	for _, setting := range []struct{ to, from *string }{
 		{&c.Display, do.Display}, {&c.Tier, do.Tier}, {&c.SeatPolicy, do.SeatPolicy}, {&c.GuestPolicy, do.GuestPolicy},
-		{&c.RoleCeiling, do.RoleCeiling}, {&c.Approval, do.Approval},
+		{&c.RoleCeiling, do.RoleCeiling}, {&c.Approval, do.Approval}, {&c.Invites, do.Invites},
 	} {
 		if setting.from != nil {
 			*setting.to = *setting.from
@@ -173,6 +174,7 @@ type settings struct {
 	SeatPolicy  string    `json:"seatPolicy"`
 	GuestPolicy string    `json:"guestPolicy"`
 	Approval    string    `json:"approval"`
+	Invites     string    `json:"invites"`
 	RoleCeiling string    `json:"roleCeiling"`
 	HoldFor     string    `json:"holdFor"`
 	Payment     string    `json:"payment"`
@@ -182,7 +184,7 @@ type settings struct {
 }
 
 func settingsOf(c store.Company) settings {
-	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.Approval, ApprovalScope), cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
+	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.Approval, ApprovalScope), cmp.Or(c.Invites, InviteNobody), cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
 	if s.Payment == "" {
 		s.Payment = PaymentOK
 	}

@@ -59,6 +59,10 @@ type Directory struct {
 	holder  string // names this process in the leases of sweeps
 	webmail map[string]bool
 
+	// Links gives the SHA-256 of the secret of the link in a mail, by the mail's id. It is set before the directory is used; nil: nobody
+	// can be invited.
+	Links func(mail string) []byte
+
 	pending *pending
 
 	turns sync.Map // what for -> *sync.Mutex; see turn
@@ -139,6 +143,12 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.setMember(ctx, c, do)
 	case SetRole:
 		return d.setRole(ctx, c, do)
+	case Invite:
+		return d.invite(ctx, c, do)
+	case SetPassword:
+		return d.setPassword(ctx, c, do)
+	case SetUp:
+		return d.setUp(ctx, c, do)
 	}
 	return Result{}, fmt.Errorf("licensing: unknown operation %T", c.Do)
 }
@@ -176,6 +186,10 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 	fresh := store.Account{Company: c.Company, Connection: do.Connection, Created: s.now, Modified: s.now}
 	fresh.MemberType = string(memberType(s.company, do.Draft.Email, d.webmail))
 	apply(s, &fresh, do.Draft)
+	mails, err := d.begin(s, &fresh, do)
+	if err != nil {
+		return Result{}, err
+	}
 	for range attempts {
 		adopt, err := d.adopt(ctx, &fresh)
 		if err != nil {
@@ -190,7 +204,7 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 			}
 			return r, taken
 		}
-		p.write.Adopt = adopt
+		p.write.Adopt, p.write.Mails = adopt, aboutAccount(mails, fresh.ID)
 		stored, err := d.commit(ctx, s, p)
 		var conflict *store.ConflictError
 		switch {
@@ -302,6 +316,17 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 // edit changes an account by f, which makes of it as it stands what it shall be and may be called several times; f's error is returned as
 // it is. ErrVersion unless the account is at the version given; 0: any.
 func (d *Directory) edit(ctx context.Context, s situation, id string, version int64, f func(before store.Account) (store.Account, error)) (Result, error) {
+	return d.editAndTell(ctx, s, id, version, func(before store.Account) (store.Account, []store.Mail, error) {
+		after, err := f(before)
+		return after, nil, err
+	})
+}
+
+// telling makes of an account as it stands what it shall be, and the mails that go out for it.
+type telling func(before store.Account) (store.Account, []store.Mail, error)
+
+// editAndTell is edit with mails.
+func (d *Directory) editAndTell(ctx context.Context, s situation, id string, version int64, f telling) (Result, error) {
 	for range attempts {
 		p, stored, err := d.editOnce(ctx, s, id, version, f)
 		switch {
@@ -322,9 +347,7 @@ func (d *Directory) edit(ctx context.Context, s situation, id string, version in
 }
 
 // editOnce plans a change of the account as it stands and writes it. Its error is that of the store, or why not.
-func (d *Directory) editOnce(
-	ctx context.Context, s situation, id string, version int64, f func(before store.Account) (store.Account, error),
-) (plan, store.Account, error) {
+func (d *Directory) editOnce(ctx context.Context, s situation, id string, version int64, f telling) (plan, store.Account, error) {
 	defer d.one(id)()
 	before, err := d.store.Account(ctx, s.company.ID, id)
 	if err != nil {
@@ -333,7 +356,7 @@ func (d *Directory) editOnce(
 	if version != 0 && version != before.Version {
 		return plan{}, before, store.ErrVersion
 	}
-	after, err := f(before)
+	after, mails, err := f(before)
 	if err != nil {
 		return plan{}, before, err
 	}
@@ -341,6 +364,7 @@ func (d *Directory) editOnce(
 	if err != nil || !p.changed {
 		return p, before, err
 	}
+	p.write.Mails = mails
 	done, err := d.allow(ctx, s, losses(p.write.Loss))
 	if err != nil {
 		return p, before, err
@@ -361,6 +385,7 @@ func losses(connection string) int {
 // apply writes a draft into an account.
 func apply(s situation, a *store.Account, draft Draft) {
 	a.UserName, a.ExternalID, a.Display, a.Active = draft.UserName, draft.ExternalID, draft.Display, draft.Active
+	a.Extension = draft.Extension
 	a.Doc, a.Terms = draft.Doc, draft.Terms
 	a.Sources = carry(a.Sources, draft.Intents, s.change.Actor.ID, s.change.MayAssign, s.now)
 	a.RoleSources = carryRoles(a.RoleSources, draft.Intents, s.change.Actor.ID, s.now)

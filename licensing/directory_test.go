@@ -2,6 +2,7 @@ package licensing_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,6 +51,10 @@ func onEachStore(t *testing.T, test func(t *testing.T, s store.Store)) {
 func newWorld(t reporter, s store.Store, c store.Company, seats map[licensing.License]int) *world {
 	w := &world{t: t, store: s, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	w.dir = licensing.NewDirectory(s, func() time.Time { return w.now }, slog.New(slog.DiscardHandler))
+	w.dir.Links = func(mail string) []byte {
+		sum := sha256.Sum256([]byte(mail))
+		return sum[:]
+	}
 	if c.Name == "" {
 		c.Name = "acme"
 	}

@@ -209,6 +209,37 @@ var scenes = map[string]scene{
 	"role_of_guest": refused(func(w *world) licensing.Operation {
 		return licensing.SetRole{ID: w.guest("carl"), Role: licensing.RoleUserAdmin}
 	}),
+	"no_address": refused(func(w *world) licensing.Operation {
+		return licensing.Invite{ID: w.create("carl").ID, Address: func(store.Account) string { return "" }}
+	}),
+	"not_invited": refused(func(w *world) licensing.Operation {
+		carl := w.create("carl").ID
+		w.setActive(carl, false)
+		return w.invitation(carl)
+	}),
+	"already_active": refused(func(w *world) licensing.Operation {
+		carl := w.create("carl").ID
+		w.apply(licensing.SetPassword{ID: carl, Password: "$"})
+		return w.invitation(carl)
+	}),
+	"link_invalid": refused(func(w *world) licensing.Operation {
+		carl := w.create("carl").ID
+		link := w.invited(carl)
+		w.invited(carl)
+		return licensing.SetUp{ID: carl, Link: link}
+	}),
+	"link_expired": refused(func(w *world) licensing.Operation {
+		carl := w.create("carl").ID
+		link := w.invited(carl)
+		w.now = w.now.Add(licensing.InviteFor)
+		return licensing.SetUp{ID: carl, Link: link}
+	}),
+	"link_used": refused(func(w *world) licensing.Operation {
+		carl := w.create("carl").ID
+		link := w.invited(carl)
+		w.apply(licensing.SetUp{ID: carl, Link: link, Password: "$", Finish: true})
+		return licensing.SetUp{ID: carl, Link: link}
+	}),
 	"in_the_past": refused(func(w *world) licensing.Operation {
 		return licensing.Assign{ID: w.create("carl").ID, License: plus, Until: w.now}
 	}),

@@ -76,11 +76,21 @@ func decide(s situation, before, a *store.Account) error {
 		case !a.Active && state != store.StateHeld:
 			a.SeatState, a.SeatSince = store.StateHeld, s.now
 		case a.Active && state == store.StateHeld:
-			a.SeatState, a.SeatSince = store.StateReserved, s.now
+			a.SeatState, a.SeatSince = seatOf(a), s.now
+		case a.Active:
+			a.SeatState = seatOf(a)
 		}
 	}
 	show(s, before, a)
 	return nil
+}
+
+// seatOf is the state of the seat of an active account: reserved until the person takes the account into use. One that is active stays so.
+func seatOf(a *store.Account) string {
+	if a.Activation == store.ActivationActive || a.SeatState == store.StateActive {
+		return store.StateActive
+	}
+	return store.StateReserved
 }
 
 // show writes the verdict on a into its columns.
@@ -181,7 +191,7 @@ func claim(s situation, before *store.Account, p *plan) error {
 		return nil
 	}
 	granted := waiting
-	granted.Seat, granted.SeatState, granted.SeatSince = waiting.License, store.StateReserved, s.now
+	granted.Seat, granted.SeatState, granted.SeatSince = waiting.License, seatOf(&waiting), s.now
 	show(s, before, &granted)
 	p.write.After = granted
 	if !strict && !s.inTurn { // whose turn it is has nothing new to be written when there is no seat after all
@@ -199,7 +209,7 @@ func finish(s situation, before, a *store.Account, events *[]store.Event) {
 	if before != nil {
 		could := Evaluate(s.company, *before).SSO
 		can := Evaluate(s.company, *a).SSO
-		if could && !can || before.Active && !a.Active {
+		if could && !can || before.Active && !a.Active || before.Password != a.Password {
 			a.Epoch = before.Epoch + 1
 		}
 	}
@@ -217,22 +227,32 @@ const (
 	ActionUserUpdate = "user.update"
 	ActionUserDelete = "user.delete"
 	ActionLicense    = "license.change"
+
+	ActionUserInvite   = "user.invite"
+	ActionUserActivate = "user.activate"
 )
 
 func accountEvent(s situation, before *store.Account, a store.Account) store.Event {
 	type detail struct {
 		ExternalID string             `json:"externalId,omitempty"`
 		Connection string             `json:"connection,omitempty"`
+		Activation string             `json:"activation,omitempty"`
 		MemberType string             `json:"memberType"`
 		Role       string             `json:"role"`
 		Roles      []store.RoleSource `json:"roleSources,omitempty"`
 		Active     bool               `json:"active"`
 		WasActive  *bool              `json:"wasActive,omitempty"`
 	}
-	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, MemberType: a.MemberType, Role: a.Role, Roles: a.RoleSources, Active: a.Active}
+	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, Activation: a.Activation, MemberType: a.MemberType, Role: a.Role, Roles: a.RoleSources, Active: a.Active}
 	action := ActionUserCreate
 	if before != nil {
 		action, d.WasActive = ActionUserUpdate, &before.Active
+		switch {
+		case before.Activation != a.Activation && a.Activation == store.ActivationActive:
+			action = ActionUserActivate
+		case !bytes.Equal(before.Link, a.Link):
+			action = ActionUserInvite
+		}
 	}
 	return newEvent(s.change, s.now, store.EventAccount, action, a.ID, d)
 }
@@ -285,6 +305,7 @@ func equal(a, b store.Account) bool {
 // equalPerson compares what is not license.
 func equalPerson(a, b store.Account) bool {
 	return a.UserName == b.UserName && a.ExternalID == b.ExternalID && a.Connection == b.Connection && a.Display == b.Display &&
+		a.Extension == b.Extension && equalSetup(a.Setup, b.Setup) &&
 		a.Active == b.Active && a.MemberType == b.MemberType && a.Role == b.Role && equalRoles(a.RoleSources, b.RoleSources) &&
 		bytes.Equal(a.Doc, b.Doc)
 }

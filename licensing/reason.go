@@ -46,6 +46,12 @@ const (
 	RoleCeiling          Reason = "role_ceiling"
 	TooManyLosses        Reason = "too_many_losses"
 	LossesRefused        Reason = "losses_refused"
+	NoAddress            Reason = "no_address"
+	AlreadyActive        Reason = "already_active"
+	NotInvited           Reason = "not_invited"
+	LinkInvalid          Reason = "link_invalid"
+	LinkExpired          Reason = "link_expired"
+	LinkUsed             Reason = "link_used"
 )
 
 // explanation is what people are told about a reason, what would change it, and who can do that.
@@ -85,6 +91,12 @@ var explanations = map[Reason]explanation{
 	TooManyLosses:        {"Many people would lose their access or license by this connection within an hour.", "Let it pass if that is meant, or refuse it and look at the identity provider.", whoCompanyAdmin},
 	LossesRefused:        {"An admin has refused what this connection takes away from people.", "Look at the identity provider, then let the connection work again.", whoCompanyAdmin},
 	NoCondition:          {"A rule is about a group or about a value that a person has.", "Name either a group or an attribute with its value.", whoSuperAdmin},
+	NoAddress:            {"There is no e-mail address that the person can be invited at.", "Give the person a work address, or assign credentials.", whoCompanyAdmin},
+	AlreadyActive:        {"The person uses the account already.", "Nothing needs to be done; credentials can be assigned anew.", whoCompanyAdmin},
+	NotInvited:           {"The account is deactivated, so nobody is invited to it.", "Reactivate the person first.", whoCompanyAdmin},
+	LinkInvalid:          {"The link is not one that is good, or a later one has taken its place.", "Use the link in the latest message, or ask for another.", whoCompanyAdmin},
+	LinkExpired:          {"The link was good for some days, which are over.", "Ask for another one.", whoCompanyAdmin},
+	LinkUsed:             {"The link was used already, and the account is set up.", "Sign in, or ask for new credentials.", whoCompanyAdmin},
 	InThePast:            {"An assignment cannot end before it begins.", "Name a day to come.", whoSuperAdmin},
 }
 

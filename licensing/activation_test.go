@@ -1,0 +1,190 @@
+package licensing_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usher/licensing"
+	"usher/store"
+	"usher/store/storetest"
+)
+
+func (w *world) invitation(id string) licensing.Invite {
+	return licensing.Invite{ID: id, Address: func(a store.Account) string { return a.UserName + "@acme.example" }}
+}
+
+// invited sends a person an invitation, and gives the hash of its link.
+func (w *world) invited(id string) []byte {
+	w.t.Helper()
+	w.apply(w.invitation(id))
+	return w.account(id).Link
+}
+
+func (w *world) account(id string) store.Account {
+	w.t.Helper()
+	a, err := w.store.Account(context.Background(), w.company, id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+// mails gives those in the outbox, the latest first.
+func (w *world) mails() []store.Mail {
+	w.t.Helper()
+	all, err := w.store.ListMails(context.Background(), w.company, "", "", 100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func wantRefusal(t *testing.T, err error, want licensing.Reason) {
+	t.Helper()
+	var refusal *licensing.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != want {
+		t.Errorf("error %v, want a refusal with %s", err, want)
+	}
+}
+
+func TestActivation_atCreation(t *testing.T) {
+	everyone := licensing.InviteEveryone
+	for _, tt := range []struct {
+		name       string
+		everyone   bool
+		connection string
+		setup      licensing.Setup
+		edit       func(*licensing.Draft)
+		activation string
+		seat       string
+		mails      int
+		refused    licensing.Reason
+	}{
+		{name: "provisioned", connection: "okta", seat: store.StateReserved},
+		{name: "provisioned where everyone is invited", everyone: true, connection: "okta", activation: store.ActivationInvited, seat: store.StateReserved, mails: 1},
+		{
+			name: "provisioned without an address where everyone is invited", everyone: true, connection: "okta", seat: store.StateReserved,
+			edit: func(d *licensing.Draft) { d.Email = "" },
+		},
+		{
+			name: "provisioned inactive where everyone is invited", everyone: true, connection: "okta",
+			edit: func(d *licensing.Draft) { d.Active = false },
+		},
+		{
+			name: "provisioned with the wish to be left alone", everyone: true, connection: "okta", setup: licensing.Setup{How: licensing.SetupLater},
+			seat: store.StateReserved,
+		},
+		{name: "invited", setup: licensing.Setup{How: licensing.SetupInvite}, activation: store.ActivationInvited, seat: store.StateReserved, mails: 1},
+		{
+			name: "invited without an address", setup: licensing.Setup{How: licensing.SetupInvite}, edit: func(d *licensing.Draft) { d.Email = "" },
+			refused: licensing.NoAddress,
+		},
+		{name: "credentials", setup: licensing.Setup{How: licensing.SetupCredentials, Password: "$"}, activation: store.ActivationActive, seat: store.StateActive},
+		{name: "later", setup: licensing.Setup{How: licensing.SetupLater}, seat: store.StateReserved},
+		{name: "no such thing", setup: licensing.Setup{How: "sometime"}, refused: licensing.UnknownSetting},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, storetest.NewMap(nil), store.Company{Display: "Acme"}, map[licensing.License]int{plus: 1})
+			if tt.everyone {
+				w.apply(licensing.SetCompany{Invites: &everyone})
+			}
+			d := draft("carl", plus)
+			if tt.edit != nil {
+				tt.edit(&d)
+			}
+			r, err := w.dir.Apply(t.Context(), w.as("okta", licensing.CreateAccount{Connection: tt.connection, Draft: d, Setup: tt.setup}))
+			if tt.refused != "" {
+				wantRefusal(t, err, tt.refused)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := r.Account; a.Activation != tt.activation || a.SeatState != tt.seat {
+				t.Errorf("activation %q, seat %q; want %q and %q", a.Activation, a.SeatState, tt.activation, tt.seat)
+			}
+			mails := w.mails()
+			if len(mails) != tt.mails {
+				t.Fatalf("%d mails, want %d", len(mails), tt.mails)
+			}
+			if tt.mails == 0 {
+				return
+			}
+			m := mails[0]
+			var says licensing.Invitation
+			if err := json.Unmarshal(m.Data, &says); err != nil {
+				t.Fatal(err)
+			}
+			if m.Account != r.Account.ID || m.To != "carl@acme.example" || m.State != store.MailQueued {
+				t.Errorf("mail %+v", m)
+			}
+			if diff := cmp.Diff(licensing.Invitation{Company: "Acme", Name: "carl", Until: w.now.Add(licensing.InviteFor)}, says); diff != "" {
+				t.Errorf("what it says (-want +got):\n%s", diff)
+			}
+			if !cmp.Equal(r.Account.Link, w.dir.Links(m.ID)) {
+				t.Error("the link of the account is not the one in the mail")
+			}
+		})
+	}
+}
+
+func TestSetUp(t *testing.T) {
+	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+	carl := w.create("carl", plus)
+	link := w.invited(carl.ID)
+	renamed := func(before store.Account) (licensing.Draft, error) {
+		d := draft("carl", plus)
+		d.Display = "Carl the Great"
+		return d, nil
+	}
+	_, err := w.dir.Apply(t.Context(), w.as("okta", licensing.SetUp{ID: carl.ID, Link: []byte("guessed"), Edit: renamed, Password: "$", Finish: true}))
+	wantRefusal(t, err, licensing.LinkInvalid)
+	w.apply(licensing.SetUp{ID: carl.ID, Link: link, Edit: renamed, Step: "name"})
+	w.apply(licensing.SetUp{ID: carl.ID, Link: link, Step: "name"})
+	if a := w.account(carl.ID); a.Display != "Carl the Great" || !cmp.Equal(a.Done, []string{"name"}) || a.Activation != store.ActivationInvited || a.SeatState != store.StateReserved {
+		t.Errorf("half-way: %+v", a)
+	}
+	epoch := w.account(carl.ID).Epoch
+	w.apply(licensing.SetUp{ID: carl.ID, Link: link, Step: "password", Password: "$1", Finish: true})
+	a := w.account(carl.ID)
+	if a.Activation != store.ActivationActive || a.SeatState != store.StateActive || a.Password != "$1" || a.MustChange || a.Epoch == epoch {
+		t.Errorf("at the end: %+v", a)
+	}
+	_, err = w.dir.Apply(t.Context(), w.as("okta", licensing.SetUp{ID: carl.ID, Link: link, Password: "$2", Finish: true}))
+	wantRefusal(t, err, licensing.LinkUsed)
+
+	// A seat that comes back after a break is in use at once.
+	w.setActive(carl.ID, false)
+	w.setActive(carl.ID, true)
+	if a := w.account(carl.ID); a.SeatState != store.StateActive {
+		t.Errorf("seat %s after the break, want active", a.SeatState)
+	}
+}
+
+func TestSetUp_deactivatedMeanwhile(t *testing.T) {
+	w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+	carl := w.create("carl")
+	link := w.invited(carl.ID)
+	w.setActive(carl.ID, false)
+	_, err := w.dir.Apply(t.Context(), w.as("okta", licensing.SetUp{ID: carl.ID, Link: link, Password: "$", Finish: true}))
+	wantRefusal(t, err, licensing.LinkInvalid)
+	w.now = w.now.Add(time.Hour)
+	w.setActive(carl.ID, true)
+	w.apply(licensing.SetUp{ID: carl.ID, Link: link, Password: "$", Finish: true})
+}
+
+// TestSetPassword_ofSuperAdmin has a user-admin try to become a Super Admin by the password of one.
+func TestSetPassword_ofSuperAdmin(t *testing.T) {
+	w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+	carl := w.create("carl")
+	w.apply(licensing.SetRole{ID: carl.ID, Role: licensing.RoleSuperAdmin})
+	c := w.as("", licensing.SetPassword{ID: carl.ID, Password: "$"})
+	c.MayAssign = false
+	_, err := w.dir.Apply(t.Context(), c)
+	wantRefusal(t, err, licensing.SuperAdminRequired)
+}
