@@ -26,16 +26,8 @@ func (h *Handler) typesOf(ctx context.Context, company string) (*companyTypes, e
 	if known, ok := h.declared.Load(company); ok && known.(*companyTypes).revision == revision {
 		return known.(*companyTypes), nil
 	}
-	var all []schema.Declared
-	for _, s := range declared {
-		parsed, err := schema.Parse(s.Doc)
-		if err != nil {
-			return nil, fmt.Errorf("the schema %s of company %s: %w", s.URN, company, err)
-		}
-		all = append(all, schema.Declared{Type: s.Type, Schema: parsed})
-	}
 	c := h.Config
-	if c.Registry, err = h.Registry.With(all); err != nil {
+	if c.Registry, err = withDeclared(h.Registry, declared); err != nil {
 		return nil, fmt.Errorf("the schemas of company %s: %w", company, err)
 	}
 	types := &companyTypes{revision: revision, registry: c.Registry}

@@ -94,7 +94,7 @@ func refused(r *licensing.Refusal) string { return fmt.Sprintf("%s (%s)", r.Deta
 
 // conflictDetail says which attribute has a value that is taken.
 func conflictDetail(c *store.ConflictError) string {
-	attribute := map[string]string{"UserName": "userName", "Group.Name": "displayName"}[c.Field]
+	attribute := map[string]string{"UserName": "userName", "Group.Name": "displayName", "Extension": extensionNumber}[c.Field]
 	if attribute == "" {
 		attribute = c.Field
 	}

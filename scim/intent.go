@@ -54,11 +54,16 @@ func setCarrier(r Resource, c licensing.Carrier, value any) {
 		r[string(c)] = value
 		return
 	}
+	setUsher(r, "license", value)
+}
+
+// setUsher gives a resource an attribute of the usher extension.
+func setUsher(r Resource, name string, value any) {
 	values := maps.Clone(usher(r))
 	if values == nil {
 		values = map[string]any{}
 	}
-	values["license"] = value
+	values[name] = value
 	r[schema.UsherUserURN] = values
 }
 
@@ -70,8 +75,8 @@ const noneLiteral = "none"
 const unknownLicense = "unknown-license-value"
 
 // intent gives what a carrier asks for: licenses, and roles in the company where it is the attribute roles.
-func (x *exchange) intent(r Resource, c licensing.Carrier) (licensing.Intent, error) {
-	licenses, err := x.licensesIn(r, c)
+func (d *drafter) intent(r Resource, c licensing.Carrier) (licensing.Intent, error) {
+	licenses, err := d.licensesIn(r, c)
 	in := licensing.Intent{Carrier: c, Licenses: licenses}
 	if c == licensing.CarrierRoles {
 		in.Roles = rolesIn(r)
@@ -94,11 +99,11 @@ func rolesIn(r Resource) (all []string) {
 
 // licensesIn gives the licenses that a carrier names. In license, and in an entitlement of the type License, a value that is none is an
 // error; elsewhere it is something of the client's own.
-func (x *exchange) licensesIn(r Resource, c licensing.Carrier) ([]licensing.License, error) {
+func (d *drafter) licensesIn(r Resource, c licensing.Carrier) ([]licensing.License, error) {
 	value, _ := carrierValue(r, c)
 	if c == licensing.CarrierLicense {
 		name, _ := value.(string)
-		return x.parseLicense("license", name, true)
+		return d.parseLicense("license", name, true)
 	}
 	values, _ := value.([]any)
 	var all []licensing.License
@@ -110,7 +115,7 @@ func (x *exchange) licensesIn(r Resource, c licensing.Carrier) ([]licensing.Lice
 		if c == licensing.CarrierEntitlements && kind != "" && !isLicense {
 			continue // an entitlement of another type
 		}
-		licenses, err := x.parseLicense(string(c)+".value", name, isLicense && c == licensing.CarrierEntitlements)
+		licenses, err := d.parseLicense(string(c)+".value", name, isLicense && c == licensing.CarrierEntitlements)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +125,7 @@ func (x *exchange) licensesIn(r Resource, c licensing.Carrier) ([]licensing.Lice
 }
 
 // parseLicense reads one value; must says that it has to be a license.
-func (x *exchange) parseLicense(attribute, name string, must bool) ([]licensing.License, error) {
+func (d *drafter) parseLicense(attribute, name string, must bool) ([]licensing.License, error) {
 	if name == "" || strings.EqualFold(name, noneLiteral) {
 		return nil, nil
 	}
@@ -132,7 +137,7 @@ func (x *exchange) parseLicense(attribute, name string, must bool) ([]licensing.
 		return nil, badRequest(invalidValue, "%s: %s is not a license; they are ringex, video-pro and video-pro-plus, and none takes it away.", attribute, quoted(name))
 	}
 	if _, ok := licensing.ParseRole(name); !ok {
-		x.quirks.note(unknownLicense)
+		d.quirks.note(unknownLicense)
 	}
 	return nil, nil
 }

@@ -83,5 +83,5 @@ func (x *exchange) ownDraft(old, r Resource) (licensing.Draft, error) {
 	if err := checkOwn(x.types.User, old, r); err != nil {
 		return licensing.Draft{}, err
 	}
-	return x.redraft(old, r, nil)
+	return x.drafter().redraft(old, r, nil)
 }

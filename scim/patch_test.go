@@ -392,7 +392,11 @@ func TestApplyPatch_Named(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]bool{schema.UsherUserURN + ":license": true}, named); diff != "" {
+	want = map[string]bool{}
+	for _, name := range []string{"license", "extensionnumber", "activation"} {
+		want[schema.UsherUserURN+":"+name] = true
+	}
+	if diff := cmp.Diff(want, named); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -5,12 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"usher/licensing"
 	"usher/scim/schema"
 	"usher/store"
-	"usher/store/query"
 )
 
 func (x *exchange) createUser() error {
@@ -29,13 +27,17 @@ func (x *exchange) createUser() error {
 	if _, given := r["active"]; !given {
 		r["active"] = true
 	}
+	how, err := activationIn(body)
+	if err != nil {
+		return err
+	}
 	project.wrote(x.types.User, r)
-	draft, err := x.draft(r, carriers())
+	draft, err := x.drafter().draft(r, carriers())
 	if err != nil {
 		return err
 	}
 	result, err := x.Directory.Apply(x.ctx, x.change(licensing.CreateAccount{
-		Connection: x.who.Connection, Draft: draft,
+		Connection: x.who.Connection, Draft: draft, Setup: licensing.Setup{How: how},
 		Return: func(before store.Account) (licensing.Draft, error) {
 			back := maps.Clone(r)
 			back["active"] = true
@@ -98,22 +100,10 @@ func (x *exchange) replacement(before store.Account, r Resource) (licensing.Draf
 		return x.ownDraft(old, r)
 	}
 	written, silent := keepCarriers(r, old, before, x.who.Connection)
-	d, err := x.redraft(old, r, written)
+	d, err := x.drafter().redraft(old, r, written)
 	for _, c := range silent {
 		d.Intents = append(d.Intents, licensing.Intent{Carrier: c, Silent: true})
 	}
-	return d, err
-}
-
-// redraft is draft for an account that exists.
-func (x *exchange) redraft(old, r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
-	if err := checkImmutable(x.types.User, old, r); err != nil {
-		return licensing.Draft{}, err
-	}
-	d, err := x.draft(r, touched)
-	userName, _ := old["userName"].(string)
-	d.Was = workEmail(old, userName)
-	d.Moved = d.Email != d.Was
 	return d, err
 }
 
@@ -125,6 +115,11 @@ func keepOmitted(r, old Resource) {
 		}
 		if value, had := old[name]; had {
 			r[name] = value
+		}
+	}
+	if number, had := usher(old)[extensionNumber]; had { // admins give it, and identity providers do not know of it
+		if _, given := usher(r)[extensionNumber]; !given {
+			setUsher(r, extensionNumber, number)
 		}
 	}
 }
@@ -152,7 +147,7 @@ func (x *exchange) patchUser(id string) error {
 			return x.ownDraft(old, r)
 		}
 		touched := slices.DeleteFunc(carriers(), func(c licensing.Carrier) bool { return !named[carrierName(c)] })
-		return x.redraft(old, r, touched)
+		return x.drafter().redraft(old, r, touched)
 	})
 }
 
@@ -246,76 +241,6 @@ func appendProjected(b []byte, project *projection, render func([]byte) []byte) 
 	}
 	seen, err := project.apply(render(nil))
 	return append(b, seen...), err
-}
-
-// draft turns a resource into what licensing is asked for; touched are the carriers of license intent that the request wrote.
-func (x *exchange) draft(r Resource, touched []licensing.Carrier) (licensing.Draft, error) {
-	rt := x.types.User
-	if err := checkResource(rt, r); err != nil {
-		return licensing.Draft{}, err
-	}
-	userName, _ := r["userName"].(string)
-	externalID, _ := r["externalId"].(string)
-	active, given := r["active"].(bool)
-	if !given { // whether a person has access is too much to guess
-		return licensing.Draft{}, badRequest(invalidValue, "active must be true or false and cannot be cleared.")
-	}
-	d := licensing.Draft{
-		UserName: query.Fold(userName), ExternalID: externalID, Display: displayName(r, userName), Active: active,
-		Email: workEmail(r, userName), Doc: encode(rt, r),
-	}
-	if int64(len(d.Doc)) > x.Limits.UserBody {
-		return licensing.Draft{}, badRequest(invalidValue, "The user would be larger than %d bytes.", x.Limits.UserBody)
-	}
-	d.Terms = query.Terms(d.Doc, x.indexes)
-	for _, carrier := range touched {
-		in, err := x.intent(r, carrier)
-		if err != nil {
-			return licensing.Draft{}, err
-		}
-		d.Intents = append(d.Intents, in)
-	}
-	return d, nil
-}
-
-// displayName is the name by which lists of members show a person.
-func displayName(r Resource, userName string) string {
-	if display, ok := r["displayName"].(string); ok {
-		return display
-	}
-	if name, ok := r["name"].(map[string]any); ok {
-		if formatted, ok := name["formatted"].(string); ok {
-			return formatted
-		}
-	}
-	return userName
-}
-
-// workEmail is the address by which guests are told from coworkers: the work address, else the primary one, else the first, else a user
-// name that is an address. Entra's user names of guests hold #EXT# and its own domain, and say nothing.
-func workEmail(r Resource, userName string) string {
-	emails, _ := r["emails"].([]any)
-	best, rank := "", 0
-	for _, e := range emails {
-		email, _ := e.(map[string]any)
-		value, _ := email["value"].(string)
-		kind, _ := email["type"].(string)
-		primary, _ := email["primary"].(bool)
-		score := 1
-		switch {
-		case strings.EqualFold(kind, "work"):
-			score = 3
-		case primary:
-			score = 2
-		}
-		if value != "" && score > rank {
-			best, rank = value, score
-		}
-	}
-	if best == "" && strings.Contains(userName, "@") && !strings.Contains(strings.ToUpper(userName), "#EXT#") {
-		return userName
-	}
-	return best
 }
 
 // usher gives the attributes of the usher extension.

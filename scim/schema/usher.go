@@ -18,6 +18,20 @@ func usherUser() elimity.Schema {
 					"\"none\" ends the request."),
 				CanonicalValues: []string{"ringex", "video-pro", "video-pro-plus"},
 			}),
+			stringAttribute(elimity.StringParams{
+				Name:        "extensionNumber",
+				Description: optional.NewString("The number of the User's phone extension, up to 10 digits. A PUT that leaves it out keeps it."),
+				Uniqueness:  elimity.AttributeUniquenessServer(),
+				CaseExact:   true,
+			}),
+			stringAttribute(elimity.StringParams{
+				Name: "activation",
+				Description: optional.NewString("How a new User comes to use the account: \"invite\" sends a mail with a link to its set-up, " +
+					"\"later\" sends nothing. Left out, the company's policy decides. It is read on creation only."),
+				CanonicalValues: []string{"invite", "later"},
+				Mutability:      elimity.AttributeMutabilityWriteOnly(),
+				Returned:        elimity.AttributeReturnedNever(),
+			}),
 			readOnly(elimity.StringParams{
 				Name:            "effectiveLicense",
 				Description:     optional.NewString("The license in effect."),
