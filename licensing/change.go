@@ -26,6 +26,7 @@ type Change struct {
 const (
 	DoorSCIM   = "scim"
 	DoorAdmin  = "admin"  // the admin API and with it the command line
+	DoorSetup  = "setup"  // the link in an invitation
 	DoorSystem = "system" // usher itself: queues, holds and assignments that ran out
 )
 

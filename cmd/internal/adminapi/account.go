@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"usher/licensing"
+	"usher/scim/schema"
 	"usher/store"
 	"usher/store/query"
 )
@@ -56,11 +58,10 @@ func accountQuery(c call) (store.Query, error) {
 		case "after":
 			q.After = value
 		case "limit":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 || n > maxAccounts {
-				return q, problem(http.StatusBadRequest, "limit %q is not a number from 1 to %d.", value, maxAccounts)
+			var err error
+			if q.Limit, err = pageLimit(value); err != nil {
+				return q, err
 			}
-			q.Limit = n
 		case "state":
 			states := []string{store.StateNone, store.StateWaiting, store.StateReserved, store.StateActive, store.StateHeld, store.StateBlocked}
 			if !slices.Contains(states, value) {
@@ -72,19 +73,49 @@ func accountQuery(c call) (store.Query, error) {
 				return q, problem(http.StatusBadRequest, "There is no member type %q; there are %s and %s.", value, licensing.Coworker, licensing.GuestMember)
 			}
 			filter = append(filter, equal(store.ColumnMemberType, value))
+		case "activation":
+			switch value {
+			case store.ActivationInvited, store.ActivationActive:
+				filter = append(filter, query.Leaf{Path: store.ColumnActivation, Op: query.Equal, Type: query.String, Value: value})
+			case activationPending:
+				filter = append(filter, query.Not{Node: query.Leaf{Path: store.ColumnActivation, Op: query.Present, Type: query.String}})
+			default:
+				return q, problem(http.StatusBadRequest, "There is no activation %q; there are pending, invited and active.", value)
+			}
+		case "extension":
+			var has query.Node = query.Leaf{Path: store.ColumnExtension, Op: query.Present, Type: query.String}
+			switch value {
+			case "with":
+			case "without":
+				has = query.Not{Node: has}
+			default:
+				return q, problem(http.StatusBadRequest, "extension takes with or without, not %q.", value)
+			}
+			filter = append(filter, has)
 		case "requests":
 			if value != "true" {
 				return q, problem(http.StatusBadRequest, "requests takes true, which lists those that wait for a decision, not %q.", value)
 			}
 			filter = append(filter, requested())
 		default:
-			return q, problem(http.StatusBadRequest, "There is no parameter %q; there are after, limit, member_type, requests and state.", name)
+			return q, problem(http.StatusBadRequest, "There is no parameter %q; there are activation, after, extension, limit, member_type, requests and state.", name)
 		}
 	}
 	if len(filter) > 0 {
 		q.Filter = filter
 	}
 	return q, nil
+}
+
+// activationPending is how an activation is shown that has not begun.
+const activationPending = "pending"
+
+func pageLimit(value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > maxAccounts {
+		return 0, problem(http.StatusBadRequest, "limit %q is not a number from 1 to %d.", value, maxAccounts)
+	}
+	return n, nil
 }
 
 // requested is the filter for those with a request that waits for a decision.
@@ -106,13 +137,36 @@ func (h *Handler) getAccount(_ context.Context, _ call, _ store.Company, a store
 	return showAccount(a), nil
 }
 
-// changeAccount makes a coworker or a guest of a person, and gives a role.
+// changeAccount changes what a person is and has: what they are said to be, whether they are active, a coworker or a guest, and the role.
 func (h *Handler) changeAccount(ctx context.Context, c call, company store.Company, a store.Account) (any, error) {
 	var in AccountChange
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
 	var changes []licensing.Operation
+	attributes := map[string]any{}
+	for name, value := range in.Attributes {
+		attributes[name] = value
+	}
+	if in.Extension != nil {
+		attributes[schema.UsherUserURN+":extensionNumber"] = nil
+		if *in.Extension != "" {
+			attributes[schema.UsherUserURN+":extensionNumber"] = *in.Extension
+		}
+	}
+	if in.Active != nil {
+		attributes["active"] = *in.Active
+	}
+	if len(attributes) > 0 {
+		if a.Role == licensing.RoleSuperAdmin && c.authority < superAdmin {
+			return nil, c.lacks(superAdmin)
+		}
+		edit, err := h.users.Edit(ctx, company.ID, attributes)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, licensing.UpdateAccount{ID: a.ID, Edit: edit})
+	}
 	if in.MemberType != "" {
 		changes = append(changes, licensing.SetMember{ID: a.ID, MemberType: licensing.MemberType(in.MemberType)})
 	}
@@ -215,7 +269,7 @@ func showAccount(a store.Account) Account {
 	shown := Account{
 		ID: a.ID, UserName: a.UserName, Display: a.Display, ExternalID: a.ExternalID, Active: a.Active, MemberType: a.MemberType, Role: a.Role,
 		License: a.License, EffectiveLicense: a.Effective, LicenseState: a.LicenseState, LicenseReason: a.LicenseReason, Created: a.Created,
-		Requests: shownList((&a).Column(store.ColumnRequest)),
+		Extension: a.Extension, Activation: cmp.Or(a.Activation, activationPending), Requests: shownList((&a).Column(store.ColumnRequest)),
 	}
 	for _, s := range a.Sources {
 		if !s.Until.IsZero() {
@@ -227,7 +281,7 @@ func showAccount(a store.Account) Account {
 
 // values are the parameters of a list.
 func (f AccountFilter) values() map[string]string {
-	v := map[string]string{"state": f.State, "member_type": f.MemberType, "after": f.After}
+	v := map[string]string{"activation": f.Activation, "extension": f.Extension, "state": f.State, "member_type": f.MemberType, "after": f.After}
 	if f.Requests {
 		v["requests"] = "true"
 	}

@@ -15,6 +15,8 @@ type Account struct {
 	EffectiveLicense string    `json:"effective_license"`
 	LicenseState     string    `json:"license_state"`
 	LicenseReason    string    `json:"license_reason,omitempty"`
+	Extension        string    `json:"extension,omitempty"`
+	Activation       string    `json:"activation"`     // "pending", "invited" or "active"
 	Until            time.Time `json:"until,omitzero"` // when an assignment ends
 	Requests         []string  `json:"requests"`       // licenses asked for that wait for a Super Admin's decision
 	Created          time.Time `json:"created"`
@@ -30,15 +32,21 @@ type AccountPage struct {
 type AccountFilter struct {
 	State      string // license state
 	MemberType string
-	Requests   bool // only those with a request that waits for a decision
+	Activation string // "pending", "invited" or "active"
+	Extension  string // "with" or "without"
+	Requests   bool   // only those with a request that waits for a decision
 	After      string
 	Limit      int // 0: 100
 }
 
 // AccountChange changes a person; what is left out stays.
 type AccountChange struct {
-	MemberType string `json:"member_type,omitempty"` // "coworker" promotes, "guest" demotes
-	Role       string `json:"role,omitempty"`        // "standard", "user-admin" or "super-admin"; "auto": what else asks for one holds again
+	MemberType string  `json:"member_type,omitempty"` // "coworker" promotes, "guest" demotes
+	Active     *bool   `json:"active,omitempty"`
+	Extension  *string `json:"extension,omitempty"` // number of the phone extension; "" takes it away
+	// Attributes are attributes of a SCIM User (RFC 7643 section 4.1) to replace; null takes one away.
+	Attributes map[string]any `json:"attributes,omitempty"`
+	Role       string         `json:"role,omitempty"` // "standard", "user-admin" or "super-admin"; "auto": what else asks for one holds again
 }
 
 // Assignment gives a license to a person, whatever the identity provider asks for. "video-pro" keeps any other away.

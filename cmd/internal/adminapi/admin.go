@@ -85,7 +85,7 @@ func (h *Handler) putAdmin(ctx context.Context, c call, company store.Company) (
 		out = ChangedAdmin{Admin: showAdmin(is)}
 		if at < 0 || in.NewPassword {
 			out.Password = newPassword()
-			is.Password = hashPassword(out.Password)
+			is.Password = HashPassword(out.Password)
 		}
 		events, err := c.event(ActionPutAdmin, is.ID, map[string]any{"login": is.Login, "role": is.Role, "new": at < 0, "new_password": out.Password != ""})
 		if err != nil {

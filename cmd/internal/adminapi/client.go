@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"syscall"
 
 	"usher/licensing"
@@ -263,6 +264,50 @@ func (c *Client) SetSeats(ctx context.Context, company, license string, total in
 func (c *Client) SetCeiling(ctx context.Context, company, license string, ceiling int) (License, error) {
 	var out License
 	err := c.do(ctx, http.MethodPut, &out, Ceiling{ceiling}, "companies", company, "licenses", license, "ceiling")
+	return out, err
+}
+
+// AddPeople adds one or several people.
+func (c *Client) AddPeople(ctx context.Context, company string, in NewPeople) (AddedPeople, error) {
+	var out AddedPeople
+	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "accounts")
+	return out, err
+}
+
+// PreviewPeople says what AddPeople would do.
+func (c *Client) PreviewPeople(ctx context.Context, company string, in NewPeople) (AddedPeople, error) {
+	var out AddedPeople
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "accounts", "preview")
+	return out, err
+}
+
+// Invite sends a person an invitation, or another one.
+func (c *Client) Invite(ctx context.Context, company, account string) (Account, error) {
+	var out Account
+	err := c.do(ctx, http.MethodPost, &out, nil, "companies", company, "accounts", account, "invitation")
+	return out, err
+}
+
+// AssignCredentials gives a person a password.
+func (c *Client) AssignCredentials(ctx context.Context, company, account string, in Credentials) (AssignedCredentials, error) {
+	var out AssignedCredentials
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "accounts", account, "credentials")
+	return out, err
+}
+
+// DeleteAccount removes a person for good.
+func (c *Client) DeleteAccount(ctx context.Context, company, account string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "accounts", account)
+}
+
+// Mails gives a page of the outbox.
+func (c *Client) Mails(ctx context.Context, company string, f MailFilter) (MailPage, error) {
+	parameters := map[string]string{"account": f.Account, "after": f.After}
+	if f.Limit != 0 {
+		parameters["limit"] = strconv.Itoa(f.Limit)
+	}
+	var out MailPage
+	err := c.send(ctx, http.MethodGet, &out, nil, parameters, "companies", company, "mails")
 	return out, err
 }
 

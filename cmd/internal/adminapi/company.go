@@ -71,7 +71,7 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	out := CreatedCompany{Admin: in.Admin}
 	if in.Admin != "" {
 		out.AdminPassword = newPassword()
-		do.Admin = &store.LocalAdmin{Login: query.Fold(in.Admin), Password: hashPassword(out.AdminPassword), Role: licensing.RoleSuperAdmin}
+		do.Admin = &store.LocalAdmin{Login: query.Fold(in.Admin), Password: HashPassword(out.AdminPassword), Role: licensing.RoleSuperAdmin}
 	}
 	r, err := h.apply(ctx, c, "", do)
 	if err != nil {
@@ -88,7 +88,7 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 		return nil, err
 	}
 	do := licensing.SetCompany{
-		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, RoleCeiling: in.RoleCeiling, Approval: in.Approval,
+		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, RoleCeiling: in.RoleCeiling, Approval: in.Approval, Invites: in.Invites,
 		LossMin: in.LossMin, LossPercent: in.LossPercent,
 	}
 	if in.HoldDays != nil {
@@ -136,7 +136,7 @@ func showCompany(c store.Company) Company {
 	least, percent := licensing.LossLimits(c)
 	return Company{
 		LossMin: least, LossPercent: percent, ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
-		Approval: cmp.Or(c.Approval, licensing.ApprovalScope), RoleCeiling: cmp.Or(c.RoleCeiling, licensing.RoleStandard), HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
+		Approval: cmp.Or(c.Approval, licensing.ApprovalScope), Invites: cmp.Or(c.Invites, licensing.InviteNobody), RoleCeiling: cmp.Or(c.RoleCeiling, licensing.RoleStandard), HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
 	}
 }
 

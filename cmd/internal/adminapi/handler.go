@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usher/licensing"
+	"usher/scim"
 	"usher/scim/schema"
 	"usher/store"
 )
@@ -46,12 +47,14 @@ type Store interface {
 	ListAccounts(ctx context.Context, company string, q store.Query) (store.AccountPage, error)
 	ListRules(ctx context.Context, company string) ([]store.Rule, error)
 	Pool(ctx context.Context, company, license string) (store.Pool, error)
+	ListMails(ctx context.Context, company, account, before string, limit int) ([]store.Mail, error)
 }
 
 // Directory carries out the changes that concern licenses.
 type Directory interface {
 	Apply(ctx context.Context, c licensing.Change) (licensing.Result, error)
 	Forecast(ctx context.Context, c licensing.Change) (licensing.Forecast, error)
+	Foresee(ctx context.Context, c licensing.Change, people []licensing.NewPerson) ([]licensing.Prospect, error)
 	Explain(ctx context.Context, company, account string) (licensing.Explanation, error)
 }
 
@@ -60,6 +63,7 @@ type Config struct {
 	Store     Store
 	Directory Directory
 	Registry  *schema.Registry // the schemas that all companies have
+	SendsMail bool             // whether somebody sends what is in the outbox
 	// Changed is called after tokens or connections have changed, before the change is answered.
 	Changed func()
 	// StoreQuirks stores the quirks that a running server has counted and not stored yet; nil where no server runs.
@@ -74,6 +78,8 @@ type Handler struct {
 	store       Store
 	directory   Directory
 	registry    *schema.Registry
+	users       *scim.Users
+	sendsMail   bool
 	changed     func()
 	storeQuirks func(ctx context.Context) error
 	log         *slog.Logger
@@ -89,7 +95,7 @@ type Handler struct {
 func NewHandler(c Config) *Handler {
 	h := &Handler{
 		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
-		mux: http.NewServeMux(), least: map[string]authority{},
+		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, mux: http.NewServeMux(), least: map[string]authority{},
 	}
 	if h.clock == nil {
 		h.clock = time.Now
@@ -113,6 +119,12 @@ func NewHandler(c Config) *Handler {
 	h.handle(userAdmin, "GET /v1/companies/{company}/connections", h.inCompany(h.listConnections))
 	h.handle(userAdmin, "PATCH /v1/companies/{company}/connections/{connection}", h.inCompany(h.changeConnection))
 	h.handle(userAdmin, "GET /v1/companies/{company}/accounts", h.inCompany(h.listAccounts))
+	h.handle(userAdmin, "POST /v1/companies/{company}/accounts", h.inCompany(h.addPeople))
+	h.handle(userAdmin, "PUT /v1/companies/{company}/accounts/preview", h.inCompany(h.previewPeople))
+	h.handle(userAdmin, "GET /v1/companies/{company}/mails", h.inCompany(h.listMails))
+	h.handle(userAdmin, "DELETE /v1/companies/{company}/accounts/{account}", h.onAccount(h.deleteAccount))
+	h.handle(userAdmin, "POST /v1/companies/{company}/accounts/{account}/invitation", h.onAccount(h.invitePerson))
+	h.handle(userAdmin, "PUT /v1/companies/{company}/accounts/{account}/credentials", h.onAccount(h.assignCredentials))
 	h.handle(userAdmin, "GET /v1/companies/{company}/accounts/{account}", h.onAccount(h.getAccount))
 	h.handle(userAdmin, "PATCH /v1/companies/{company}/accounts/{account}", h.onAccount(h.changeAccount))
 	h.handle(userAdmin, "GET /v1/companies/{company}/accounts/{account}/explain", h.onAccount(h.explainAccount))
@@ -232,15 +244,24 @@ func problem(status int, format string, args ...any) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
-// refuse answers with the problem that an error stands for. What is not meant for people is logged, not shown.
+// refuse answers with the problem that an error stands for.
 func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
+	p := h.problemOf(c, err)
+	answer(w, p.Status, "application/problem+json", p)
+}
+
+// problemOf gives the problem that an error stands for. What is not meant for people is logged, not shown.
+func (h *Handler) problemOf(c call, err error) *Problem {
 	var (
 		known    *Problem
+		input    *scim.Error
 		refusal  *licensing.Refusal
 		conflict *store.ConflictError
 	)
 	switch {
 	case errors.As(err, &known):
+	case errors.As(err, &input) && input.Status < http.StatusInternalServerError:
+		known = problem(input.Status, "%s", input.Detail)
 	case errors.As(err, &refusal):
 		known = problem(statusOf(refusal.Reason), "%s", refusal.Detail)
 		known.Code = string(refusal.Reason)
@@ -257,17 +278,17 @@ func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
 		h.log.LogAttrs(c.Context(), slog.LevelError, "admin operation failed",
 			slog.String("request", c.id), slog.String("operation", c.Pattern), slog.String("error", err.Error()))
 	}
-	answer(w, known.Status, "application/problem+json", known)
+	return known
 }
 
 // statusOf gives the status of a refusal: what was asked for is no such thing, or does not go with what there is, or may not be done.
 func statusOf(r licensing.Reason) int {
 	switch r {
-	case licensing.UnknownSetting, licensing.NotAPaidLicense, licensing.NegativeSeats, licensing.NoCondition, licensing.InThePast:
+	case licensing.UnknownSetting, licensing.NotAPaidLicense, licensing.NegativeSeats, licensing.NoCondition, licensing.InThePast, licensing.NoAddress:
 		return http.StatusBadRequest
 	case licensing.UnknownGroup:
 		return http.StatusNotFound
-	case licensing.NoRequest, licensing.RoleOfGuest, licensing.NoSeatAvailable:
+	case licensing.NoRequest, licensing.RoleOfGuest, licensing.NoSeatAvailable, licensing.AlreadyActive, licensing.NotInvited:
 		return http.StatusConflict
 	}
 	return http.StatusForbidden
@@ -280,6 +301,8 @@ func taken(e *store.ConflictError) string {
 		return fmt.Sprintf("There is a company %q already.", e.Value)
 	case "Domain":
 		return fmt.Sprintf("The domain %q is verified by another company.", e.Value)
+	case "Extension":
+		return fmt.Sprintf("The phone extension %s is in use already.", e.Value)
 	}
 	return fmt.Sprintf("%q is in use already.", e.Value)
 }

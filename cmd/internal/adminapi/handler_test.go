@@ -53,8 +53,13 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	directory := licensing.NewDirectory(s, clock, log)
+	directory.Links = func(mail string) []byte {
+		sum := sha256.Sum256([]byte(mail))
+		return sum[:]
+	}
 	d.handler = NewHandler(Config{
-		Registry: registry, Store: s, Directory: licensing.NewDirectory(s, clock, log), Changed: func() { d.changes++ }, Logger: log, Clock: clock,
+		Registry: registry, Store: s, Directory: directory, Changed: func() { d.changes++ }, Logger: log, Clock: clock,
 	})
 	d.Client = InProcess(d.handler, "olga")
 	return d
@@ -85,7 +90,7 @@ func TestCompany(t *testing.T) {
 	d := newDesk(t)
 	made := d.acme(t)
 	want := Company{
-		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", RoleCeiling: "standard", Approval: "scope", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10,
+		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", RoleCeiling: "standard", Approval: "scope", Invites: "nobody", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10,
 		Domains: []string{"acme.example"},
 	}
 	ignore := cmpopts.IgnoreFields(Company{}, "ID", "Created")
@@ -534,7 +539,7 @@ func TestPasswords(t *testing.T) {
 	if a == b || len(a) < 20 {
 		t.Errorf("passwords %q and %q", a, b)
 	}
-	hashes := []string{hashPassword(a), hashPassword(a)}
+	hashes := []string{HashPassword(a), HashPassword(a)}
 	if len(slices.Compact(hashes)) != 2 {
 		t.Error("two hashes of one password are the same: there is no salt")
 	}

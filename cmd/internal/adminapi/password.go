@@ -20,8 +20,8 @@ const (
 // newPassword makes a password of 130 random bits.
 func newPassword() string { return rand.Text() }
 
-// hashPassword gives the argon2id hash of a password in PHC form.
-func hashPassword(password string) string {
+// HashPassword gives the argon2id hash of a password in PHC form.
+func HashPassword(password string) string {
 	salt := make([]byte, argonSalt)
 	rand.Read(salt)
 	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)

@@ -31,6 +31,7 @@ type Company struct {
 	SeatPolicy  string    `json:"seat_policy"`
 	GuestPolicy string    `json:"guest_policy"`
 	Approval    string    `json:"approval"`     // whose requests for licenses wait: "scope" or "always"
+	Invites     string    `json:"invites"`      // whom mails invite without being asked to: "nobody" or "everyone"
 	RoleCeiling string    `json:"role_ceiling"` // the highest role that connections can give
 	HoldDays    int       `json:"hold_days"`    // how long seats of deactivated people are held
 	Domains     []string  `json:"domains,omitempty"`
@@ -48,6 +49,7 @@ type CompanyChange struct {
 	SeatPolicy  *string   `json:"seat_policy,omitempty"`
 	GuestPolicy *string   `json:"guest_policy,omitempty"`
 	Approval    *string   `json:"approval,omitempty"`
+	Invites     *string   `json:"invites,omitempty"`
 	RoleCeiling *string   `json:"role_ceiling,omitempty"`
 	HoldDays    *int      `json:"hold_days,omitempty"`
 	Payment     string    `json:"payment,omitempty"`   // "ok", "expiring", "past-due" or "suspended"

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"usher/cmd/internal/adminapi"
+	"usher/cmd/internal/setup"
 	"usher/scim"
 )
 
@@ -78,7 +80,14 @@ func (a *App) open(ctx context.Context, c Config) error {
 	}
 	a.storeQuirks = func(ctx context.Context) error { return handler.StoreQuirks(ctx, a.folder.store) }
 	admin := a.folder.admin(a.storeQuirks)
-	a.admin, a.routes = admin, routes(handler, admin.Public())
+	pages, err := setup.NewHandler(setup.Config{
+		Store: a.folder.store, Directory: a.folder.directory, Users: scim.NewUsers(a.folder.registry, a.folder.store),
+		Hash: adminapi.HashPassword, Logger: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("set-up: %w", err)
+	}
+	a.admin, a.routes = admin, routes(handler, admin.Public(), pages)
 	return nil
 }
 

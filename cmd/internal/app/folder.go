@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usher/cmd/internal/adminapi"
+	"usher/cmd/internal/setup"
 	"usher/licensing"
 	"usher/scim"
 	"usher/scim/schema"
@@ -25,6 +26,7 @@ type Folder struct {
 	directory *licensing.Directory
 	auth      *authenticator
 	cursorKey []byte
+	links     *setup.Links
 	log       *slog.Logger
 }
 
@@ -48,23 +50,29 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	f := &Folder{
 		registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log), auth: newAuthenticator(s, time.Now), log: log,
 	}
-	if f.cursorKey, err = keyIn(filepath.Join(dir, "cursor.key")); err != nil {
+	if f.cursorKey, err = keyIn(filepath.Join(dir, "cursor.key"), scim.CursorKeySize); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot keep the key of the cursors: %w", err), s.Close())
 	}
+	linkKey, err := keyIn(filepath.Join(dir, "setup.key"), setup.KeySize)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot keep the key of the links in invitations: %w", err), s.Close())
+	}
+	f.links = setup.NewLinks([setup.KeySize]byte(linkKey))
+	f.directory.Links = f.links.Hash
 	return f, nil
 }
 
-// keyIn reads the key by which cursors are sealed out of a file, so that a walk through a list goes on after a restart. It makes the file
-// if there is none, or none that can be used: then walks begin again.
-func keyIn(file string) ([]byte, error) {
+// keyIn reads a key out of a file, so that what was made with it is good after a restart: cursors of lists, links in mails. It makes the file
+// if there is none, or none that can be used: then walks through lists begin again, and links must be sent again.
+func keyIn(file string, size int) ([]byte, error) {
 	key, err := os.ReadFile(file)
 	switch {
-	case err == nil && len(key) == scim.CursorKeySize:
+	case err == nil && len(key) == size:
 		return key, nil
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
-	key = make([]byte, scim.CursorKeySize)
+	key = make([]byte, size)
 	rand.Read(key) //nolint:errcheck // it does not fail
 	return key, os.WriteFile(file, key, 0o600)
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"usher/cmd/internal/setup"
 )
 
 // scimPath is where the SCIM endpoint is mounted. Without a version in the path it is the same one (RFC 7644 section 3.13).
@@ -20,12 +22,14 @@ const adminPath = "/admin/api"
 //
 // SCIM is taken out before the mux: http.ServeMux answers a path with "//" by a redirect, and identity providers that join a base
 // address ending in "/" with "/Users" follow none.
-func routes(scim, admin http.Handler) http.Handler {
+func routes(scim, admin, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "ok\n")
 	})
+	mux.Handle("GET "+setup.Path, pages)
+	mux.Handle("POST "+setup.Path, pages)
 	mux.Handle(adminPath+"/", http.StripPrefix(adminPath, admin))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, ok := below(scimPath, r.URL.Path)

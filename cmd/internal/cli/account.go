@@ -140,16 +140,18 @@ func (p person) become(env *environment, change adminapi.AccountChange) error {
 
 type accountList struct {
 	folder
-	Company  string `help:"The company." required:"" placeholder:"NAME"`
-	State    string `help:"Only those whose license is none, waiting, reserved, active, held or blocked." placeholder:"STATE"`
-	Guests   bool   `help:"Only guests."`
-	Requests bool   `help:"Only those with a request that waits for a decision."`
-	Limit    int    `help:"How many at most." default:"100" placeholder:"N"`
+	Company    string `help:"The company." required:"" placeholder:"NAME"`
+	State      string `help:"Only those whose license is none, waiting, reserved, active, held or blocked." placeholder:"STATE"`
+	Guests     bool   `help:"Only guests."`
+	Activation string `help:"Only those whose account is pending, invited or active." placeholder:"STATE"`
+	Extension  string `help:"Only those with or without a phone extension." placeholder:"with|without"`
+	Requests   bool   `help:"Only those with a request that waits for a decision."`
+	Limit      int    `help:"How many at most." default:"100" placeholder:"N"`
 }
 
 func (cmd *accountList) Run(env *environment) error {
 	return cmd.with(env, func(c *adminapi.Client) error {
-		f := adminapi.AccountFilter{State: cmd.State, Requests: cmd.Requests}
+		f := adminapi.AccountFilter{State: cmd.State, Activation: cmd.Activation, Extension: cmd.Extension, Requests: cmd.Requests}
 		if cmd.Guests {
 			f.MemberType = string(licensing.GuestMember)
 		}
@@ -166,11 +168,11 @@ func (cmd *accountList) Run(env *environment) error {
 			}
 		}
 		err := printList(env.stdout, cmd.JSON, accounts, "There are no such accounts.",
-			table.Row{"user name", "name", "active", "member", "role", "license", "state", "reason", "until", "asks for"},
+			table.Row{"user name", "name", "active", "member", "role", "license", "state", "reason", "until", "asks for", "set-up", "extension"},
 			func(a adminapi.Account) table.Row {
 				return table.Row{
 					a.UserName, a.Display, a.Active, a.MemberType, a.Role, licensing.License(a.EffectiveLicense).Name(), a.LicenseState,
-					a.LicenseReason, day(a.Until, ""), strings.Join(a.Requests, ", "),
+					a.LicenseReason, day(a.Until, ""), strings.Join(a.Requests, ", "), a.Activation, a.Extension,
 				}
 			})
 		if err == nil && f.After != "" && !cmd.JSON {

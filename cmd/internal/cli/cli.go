@@ -47,15 +47,23 @@ type commands struct {
 		Revoke keyRevoke `cmd:"" help:"End a key at once."`
 	} `cmd:"" help:"Keys of local admins for the admin API."`
 	Account struct {
-		List     accountList     `cmd:"" help:"List the accounts of a company, or those that wait for something."`
-		Assign   accountAssign   `cmd:"" help:"Give a license to a person, or keep any from them, whatever the identity provider asks for."`
-		Unassign accountUnassign `cmd:"" help:"Take back what assign has said."`
-		Approve  accountApprove  `cmd:"" help:"Approve what was asked for without the right to assign licenses."`
-		Refuse   accountRefuse   `cmd:"" help:"Refuse it."`
-		Promote  accountPromote  `cmd:"" help:"Make a coworker of a guest."`
-		Demote   accountDemote   `cmd:"" help:"Make a guest of a coworker."`
-		Role     accountRole     `cmd:"" help:"Give a coworker a role."`
+		Add         accountAdd         `cmd:"" help:"Add one or several people."`
+		Invite      accountInvite      `cmd:"" help:"Send a person a link to set up the account, or another one."`
+		Credentials accountCredentials `cmd:"" help:"Give a person a password to begin with."`
+		Set         accountSet         `cmd:"" help:"Change what a person is called, their phone extension, or whether they have access."`
+		Remove      accountRemove      `cmd:"" help:"Remove a person for good."`
+		List        accountList        `cmd:"" help:"List the accounts of a company, or those that wait for something."`
+		Assign      accountAssign      `cmd:"" help:"Give a license to a person, or keep any from them, whatever the identity provider asks for."`
+		Unassign    accountUnassign    `cmd:"" help:"Take back what assign has said."`
+		Approve     accountApprove     `cmd:"" help:"Approve what was asked for without the right to assign licenses."`
+		Refuse      accountRefuse      `cmd:"" help:"Refuse it."`
+		Promote     accountPromote     `cmd:"" help:"Make a coworker of a guest."`
+		Demote      accountDemote      `cmd:"" help:"Make a guest of a coworker."`
+		Role        accountRole        `cmd:"" help:"Give a coworker a role."`
 	} `cmd:"" help:"The people of a company."`
+	Mail struct {
+		List mailList `cmd:"" help:"List the outbox, the latest first, with what could not be sent."`
+	} `cmd:"" help:"Mails to people."`
 	Explain explainCommand `cmd:"" help:"Say which license a person has and why, whether they may sign in, and what would change it."`
 	Rule    struct {
 		Add    ruleAdd    `cmd:"" help:"Give a license to the members of a group, or to those with a value."`

@@ -59,6 +59,7 @@ type companySet struct {
 	SeatPolicy  *string `help:"What becomes of a write that finds no seat: waiting or strict." placeholder:"POLICY"`
 	GuestPolicy *string `help:"Which new people are guests: webmail or unverified." placeholder:"POLICY"`
 	Approval    *string `help:"Whose requests for licenses wait for an approval: scope (tokens without the right to assign) or always." placeholder:"MODE"`
+	Invites     *string `help:"Whom mails invite without being asked to: nobody, or everyone who is provisioned." placeholder:"WHOM"`
 	RoleCeiling *string `help:"The highest role that identity providers can give: standard, user-admin or super-admin." placeholder:"ROLE"`
 	HoldDays    *int    `help:"How many days the seat of a deactivated person is held while nobody waits." placeholder:"N"`
 	LossMin     *int    `help:"How many people a connection may take their access or license from within an hour; 20 unless it is set." placeholder:"N"`
@@ -70,7 +71,7 @@ type companySet struct {
 
 func (cmd *companySet) Run(env *environment) error {
 	change := adminapi.CompanyChange{
-		Display: cmd.Display, Tier: cmd.Tier, SeatPolicy: cmd.SeatPolicy, GuestPolicy: cmd.GuestPolicy, RoleCeiling: cmd.RoleCeiling, Approval: cmd.Approval, HoldDays: cmd.HoldDays,
+		Display: cmd.Display, Tier: cmd.Tier, SeatPolicy: cmd.SeatPolicy, GuestPolicy: cmd.GuestPolicy, Invites: cmd.Invites, RoleCeiling: cmd.RoleCeiling, Approval: cmd.Approval, HoldDays: cmd.HoldDays,
 		LossMin: cmd.LossMin, LossPercent: cmd.LossPercent,
 		Payment: cmd.Payment, Confirm: cmd.Yes,
 	}
