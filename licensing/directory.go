@@ -62,6 +62,8 @@ type Directory struct {
 	// Links gives the SHA-256 of the secret of the link in a mail, by the mail's id. It is set before the directory is used; nil: nobody
 	// can be invited.
 	Links func(mail string) []byte
+	// Posted is called after something was put into the outbox. It is set before the directory is used; nil: nobody wants to know.
+	Posted func()
 
 	pending *pending
 
@@ -370,8 +372,17 @@ func (d *Directory) editOnce(ctx context.Context, s situation, id string, versio
 		return p, before, err
 	}
 	defer done()
-	stored, err := d.store.WriteAccount(ctx, p.write)
+	stored, err := d.write(ctx, p)
 	return p, stored, err
+}
+
+// write writes a plan, and says so to whoever sends the mails in it.
+func (d *Directory) write(ctx context.Context, p plan) (store.Account, error) {
+	stored, err := d.store.WriteAccount(ctx, p.write)
+	if err == nil && len(p.write.Mails) > 0 && d.Posted != nil {
+		d.Posted()
+	}
+	return stored, err
 }
 
 // losses is the number of people who lose something by a write.
@@ -443,7 +454,7 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 
 // commit writes a plan and follows it up.
 func (d *Directory) commit(ctx context.Context, s situation, p plan) (store.Account, error) {
-	stored, err := d.store.WriteAccount(ctx, p.write)
+	stored, err := d.write(ctx, p)
 	if err != nil {
 		return store.Account{}, err
 	}

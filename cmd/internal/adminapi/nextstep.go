@@ -25,7 +25,7 @@ const soon = 30 * 24 * time.Hour
 func (h *Handler) nextSteps(ctx context.Context, c call, company store.Company) (any, error) {
 	steps := list[NextStep]{Items: []NextStep{}}
 	for _, find := range []func(context.Context, call, store.Company) ([]NextStep, error){
-		h.stoppedConnections, h.paymentSteps, h.adminSteps, h.tokenSteps, h.seatSteps, h.peopleSteps,
+		h.stoppedConnections, h.paymentSteps, h.adminSteps, h.tokenSteps, h.seatSteps, h.peopleSteps, h.mailSteps,
 	} {
 		found, err := find(ctx, c, company)
 		if err != nil {
@@ -201,6 +201,35 @@ func (h *Handler) peopleSteps(ctx context.Context, _ call, company store.Company
 			step.Count, step.Text = page.Total, fmt.Sprintf(step.Text, page.Total)
 			steps = append(steps, step.NextStep)
 		}
+	}
+	return steps, nil
+}
+
+// mailSteps are the mails that do not reach people. It looks at the latest only: what is older nobody waits for any more.
+func (h *Handler) mailSteps(ctx context.Context, _ call, company store.Company) (steps []NextStep, err error) {
+	mails, err := h.store.ListMails(ctx, company.ID, "", "", maxAccounts)
+	if err != nil {
+		return nil, fmt.Errorf("list mails: %w", err)
+	}
+	count := map[string]int{}
+	latest := map[string]bool{} // of each person: an invitation that was sent again after all is nobody's concern
+	for _, m := range mails {
+		if !latest[m.Account] {
+			count[m.State]++
+		}
+		latest[m.Account] = true
+	}
+	list := "usher mail list --company " + company.Name
+	if n := count[store.MailDead]; n > 0 {
+		steps = append(steps, NextStep{
+			Code: "mails_dead", Count: n, Text: fmt.Sprintf("Mails to people could not be sent: %d.", n), Fix: list + ", then usher account invite",
+		})
+	}
+	if n := count[store.MailQueued]; n > 0 && !h.sendsMail {
+		steps = append(steps, NextStep{
+			Code: "mails_held", Count: n, Text: fmt.Sprintf("Mails to people wait for a mail server to be configured: %d.", n),
+			Fix: "Set [mail] in the configuration and start the server again, or: usher account credentials",
+		})
 	}
 	return steps, nil
 }

@@ -23,7 +23,76 @@ func TestAcceptance(t *testing.T) {
 		_, err := d.admin.ChangeCompany(d.t.Context(), "acme", adminapi.CompanyChange{Tier: &to, Confirm: true})
 		d.check(err)
 	}
+	add := func(d *doorway, in adminapi.NewPeople) adminapi.AddedPeople {
+		d.t.Helper()
+		out, err := d.admin.AddPeople(d.t.Context(), "acme", in)
+		d.check(err)
+		return out
+	}
+	mails := func(d *doorway, want int) {
+		d.t.Helper()
+		page, err := d.admin.Mails(d.t.Context(), "acme", adminapi.MailFilter{})
+		if err != nil || len(page.Items) != want {
+			d.t.Errorf("%d mails, %v, want %d", len(page.Items), err, want)
+		}
+	}
+	one := func(name string) []adminapi.NewPerson { return []adminapi.NewPerson{{Email: name + "@acme.example"}} }
 	for name, play := range map[string]func(d *doorway){
+		"whoever is not a Super Admin picks Video Pro+ in vain, and the person is added": func(d *doorway) {
+			_, err := d.admin.PutAdmin(d.t.Context(), "acme", "uli", adminapi.AdminChange{Role: "user-admin"})
+			d.check(err)
+			key, err := d.admin.CreateKey(d.t.Context(), "acme", adminapi.NewKey{Admin: "uli"})
+			d.check(err)
+			var out adminapi.AddedPeople
+			d.asAdmin(key.Secret, http.StatusCreated, http.MethodPost, "/v1/companies/acme/accounts", adminapi.NewPeople{People: one("ada"), License: plus}, &out)
+			r := out.Items[0]
+			if r.Account == nil || r.Account.EffectiveLicense != base || r.License == nil || r.License.Code != "super_admin_required" {
+				d.t.Errorf("added: %+v", r)
+			}
+		},
+		"activate later sends no mail, and an invitation can follow": func(d *doorway) {
+			made := add(d, adminapi.NewPeople{People: one("ada"), Setup: "later", License: plus}).Items[0].Account
+			mails(d, 0)
+			if made.Activation != "pending" || made.LicenseState != "reserved" {
+				d.t.Errorf("made: %+v", made)
+			}
+			after, err := d.admin.Invite(d.t.Context(), "acme", made.ID)
+			d.check(err)
+			mails(d, 1)
+			if after.Activation != "invited" {
+				d.t.Errorf("invited: %+v", after)
+			}
+		},
+		"assigned credentials make an active account without a mail": func(d *doorway) {
+			r := add(d, adminapi.NewPeople{People: one("ada"), Setup: "credentials", License: plus}).Items[0]
+			mails(d, 0)
+			if r.Account.Activation != "active" || r.Account.LicenseState != "active" || r.Password == "" {
+				d.t.Errorf("made: %+v", r)
+			}
+		},
+		"more rows than seats are shown before, and the rest wait": func(d *doorway) {
+			in := adminapi.NewPeople{License: plus, Setup: "later"}
+			for i := range 4 {
+				in.People = append(in.People, one(fmt.Sprintf("p%d", i))...)
+			}
+			preview, err := d.admin.PreviewPeople(d.t.Context(), "acme", in)
+			d.check(err)
+			waits, waiting := 0, 0
+			for _, r := range preview.Items {
+				if r.Prospect.State == "waiting" {
+					waits++
+				}
+			}
+			out := add(d, in)
+			for _, r := range out.Items {
+				if r.Account.LicenseState == "waiting" {
+					waiting++
+				}
+			}
+			if out.Added != 4 || waits != 3 || waiting != 3 {
+				d.t.Errorf("%d added, %d were to wait, %d wait", out.Added, waits, waiting)
+			}
+		},
 		"a new person has Video Pro and no sign-on": func(d *doorway) {
 			ada := d.create("ada", "")
 			d.has("new", ada, base, "none")

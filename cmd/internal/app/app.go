@@ -14,8 +14,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usher/cmd/internal/adminapi"
+	"usher/cmd/internal/mail"
 	"usher/cmd/internal/setup"
 	"usher/scim"
+	"usher/store"
 )
 
 const (
@@ -42,6 +44,7 @@ type App struct {
 	url    string // public address without a slash at the end
 	routes http.Handler
 	admin  http.Handler
+	mail   *mail.Worker // nil: nobody sends mail
 
 	storeQuirks func(ctx context.Context) error
 }
@@ -79,7 +82,14 @@ func (a *App) open(ctx context.Context, c Config) error {
 		return fmt.Errorf("scim: %w", err)
 	}
 	a.storeQuirks = func(ctx context.Context) error { return handler.StoreQuirks(ctx, a.folder.store) }
-	admin := a.folder.admin(a.storeQuirks)
+	if c.Mail.Sends() {
+		a.mail, err = mail.NewWorker(c.Mail, a.folder.store, func(m store.Mail) string { return a.folder.links.URL(a.url, m) }, nil, a.log)
+		if err != nil {
+			return fmt.Errorf("mail: %w", err)
+		}
+		a.folder.directory.Posted = a.mail.Wake
+	}
+	admin := a.folder.admin(adminapi.Config{StoreQuirks: a.storeQuirks, SendsMail: c.Mail.Sends()})
 	pages, err := setup.NewHandler(setup.Config{
 		Store: a.folder.store, Directory: a.folder.directory, Users: scim.NewUsers(a.folder.registry, a.folder.store),
 		Hash: adminapi.HashPassword, Logger: a.log,
@@ -118,6 +128,9 @@ func (a *App) Run(ctx context.Context) error {
 	a.serve(ctx, g, a.public, a.routes)
 	a.serve(ctx, g, a.socket, a.admin)
 	g.Go(func() error { return a.maintain(ctx) })
+	if a.mail != nil {
+		g.Go(func() error { return a.mail.Run(ctx) })
+	}
 	a.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", a.public.Addr().String()), slog.String("scim_base", a.SCIMBase()))
 	err := g.Wait()
 	a.keepQuirks(context.WithoutCancel(ctx))

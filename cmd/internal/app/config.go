@@ -13,6 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"usher/cmd/internal/mail"
 	"usher/scim"
 	"usher/scim/schema"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	// Schemas are extension schemas that all companies have, beside those of their own.
 	Schemas []SchemaFile `toml:"schemas"`
 	Limits  Limits       `toml:"limits"`
+	Mail    mail.Config  `toml:"mail"` // without it invitations stay in the outbox
 }
 
 // SchemaFile is an extension schema in a file of its own.
@@ -121,6 +123,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := c.registry(); err != nil {
 		bad("schemas", "%v", err)
+	}
+	if err := c.Mail.Validate(); err != nil {
+		bad("mail", "%v", err)
 	}
 	for _, limit := range []struct {
 		key      string

@@ -78,13 +78,12 @@ func keyIn(file string, size int) ([]byte, error) {
 }
 
 // Admin makes the admin API of a folder on which no server runs.
-func (f *Folder) Admin() http.Handler { return f.admin(nil) }
+func (f *Folder) Admin() http.Handler { return f.admin(adminapi.Config{}) }
 
-// admin makes the admin API; storeQuirks is as in [adminapi.Config].
-func (f *Folder) admin(storeQuirks func(ctx context.Context) error) *adminapi.Handler {
-	return adminapi.NewHandler(adminapi.Config{
-		Store: f.store, Directory: f.directory, Registry: f.registry, Changed: f.auth.forget, StoreQuirks: storeQuirks, Logger: f.log,
-	})
+// admin makes the admin API with what the configuration has already.
+func (f *Folder) admin(c adminapi.Config) *adminapi.Handler {
+	c.Store, c.Directory, c.Registry, c.Changed, c.Logger = f.store, f.directory, f.registry, f.auth.forget, f.log
+	return adminapi.NewHandler(c)
 }
 
 // Close closes the folder. Nothing may use it any more.
