@@ -205,7 +205,12 @@ func TestSetUp(t *testing.T) {
 func TestSetUp_byCompany(t *testing.T) {
 	s := newSite(t, licensing.VideoProPlus)
 	s.send("name", http.StatusOK, "given", "Ada")
-	s.shows(s.open(s.link, http.StatusOK), "Sign in with Acme &lt;Ltd&gt;")
+	page := s.open(s.link, http.StatusOK)
+	s.shows(page, "Sign in with Acme &lt;Ltd&gt;")
+	// In a form of its own: whoever types a password and presses Enter means the password.
+	if forms := strings.Split(page, "</form>"); len(forms) != 3 || strings.Contains(forms[1], "company") {
+		t.Errorf("the forms are %q", forms)
+	}
 	s.send("sign-in", http.StatusOK, "how", "company")
 	s.send("time-zone", http.StatusOK, "zone", "UTC")
 	if a := s.person(); a.Activation != store.ActivationActive || a.Password != "" || a.SeatState != store.StateActive {
