@@ -113,11 +113,11 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		return Result{}, err
 	}
 	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
-		if before.Role == RoleSuperAdmin && !c.MayAssign { // whoever knows the password is one
+		if before.Role == RoleSuperAdmin && !c.MayAssign && !do.Own { // whoever knows the password is one
 			return before, refuse(SuperAdminRequired, "")
 		}
 		after := before
-		after.Password, after.MustChange, after.Activation, after.Link = do.Password, true, store.ActivationActive, nil
+		after.Password, after.MustChange, after.Activation, after.Link = do.Password, !do.Own, store.ActivationActive, nil
 		return after, nil
 	})
 }

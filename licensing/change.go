@@ -211,9 +211,10 @@ type Invite struct {
 	Address func(store.Account) string
 }
 
-// SetPassword gives a person a password chosen by somebody else, with which the account is active.
+// SetPassword gives a person a password, with which the account is active.
 type SetPassword struct {
 	ID       string
+	Own      bool   // they have chosen it themselves; else they must change it when they first use it
 	Password string // its argon2id hash in PHC form
 }
 

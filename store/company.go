@@ -40,6 +40,8 @@ type LocalAdmin struct {
 	Login    string // folded; unique in the company
 	Password string // argon2id in PHC form, never clear text
 	Role     string
+	TOTP     string // the sealed secret of one-time passwords (RFC 6238); empty: none are asked for
+	TOTPStep int64  // the latest step whose password was used: none works twice
 	Created  time.Time
 }
 

@@ -14,6 +14,7 @@ type Store interface {
 	Quirks
 	Sweeps
 	Outbox
+	AdminSessions
 	Events
 
 	// Check reports whether the store can be read and written.

@@ -16,7 +16,8 @@ func (s *Store) PutLocalAdmin(ctx context.Context, c store.Company, a store.Loca
 		if taken {
 			return &store.ConflictError{Field: "LocalAdmin.Login", Value: a.Login}
 		}
-		n, err := t.exec("UPDATE local_admins SET login = ?, password = ?, role = ? WHERE co = ? AND id = ?", a.Login, a.Password, optional(a.Role), co, a.ID)
+		n, err := t.exec("UPDATE local_admins SET login = ?, password = ?, role = ?, totp = ?, totp_step = ? WHERE co = ? AND id = ?",
+			a.Login, a.Password, optional(a.Role), optional(a.TOTP), a.TOTPStep, co, a.ID)
 		if err != nil || n > 0 {
 			return err
 		}
@@ -25,8 +26,8 @@ func (s *Store) PutLocalAdmin(ctx context.Context, c store.Company, a store.Loca
 }
 
 func (t *tx) insertAdmin(co int64, a store.LocalAdmin) error {
-	_, err := t.exec("INSERT INTO local_admins (id, co, login, password, role, created) VALUES (?, ?, ?, ?, ?, ?)",
-		a.ID, co, a.Login, a.Password, optional(a.Role), a.Created)
+	_, err := t.exec("INSERT INTO local_admins (id, co, login, password, role, created, totp, totp_step) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		a.ID, co, a.Login, a.Password, optional(a.Role), a.Created, optional(a.TOTP), a.TOTPStep)
 	return conflict(err, "LocalAdmin.ID", a.ID)
 }
 

@@ -294,10 +294,10 @@ func orNotFound(found bool, err error) error {
 func (s *Store) ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error) {
 	var admins []store.LocalAdmin
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		r := c.query("SELECT id, login, password, role, created FROM local_admins WHERE co = ? ORDER BY pk", co)
+		r := c.query("SELECT id, login, password, role, created, totp, totp_step FROM local_admins WHERE co = ? ORDER BY pk", co)
 		for r.next() {
 			admins = append(admins, store.LocalAdmin{
-				ID: r.text(0), Company: company, Login: r.text(1), Password: r.text(2), Role: r.text(3), Created: r.time(4),
+				ID: r.text(0), Company: company, Login: r.text(1), Password: r.text(2), Role: r.text(3), Created: r.time(4), TOTP: r.text(5), TOTPStep: r.int(6),
 			})
 		}
 		return r.err

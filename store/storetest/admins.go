@@ -37,7 +37,7 @@ func testLocalAdmins(f *fixture) {
 	twin := ada
 	twin.ID = store.NewID()
 	f.wantConflict("a login that is taken", f.PutLocalAdmin(f.ctx, company(), twin, []store.Event{f.event("lost", ada.ID)}), "LocalAdmin.Login", "ada")
-	ada.Password, ada.Role = "$2", "super-admin"
+	ada.Password, ada.Role, ada.TOTP, ada.TOTPStep = "$2", "super-admin", "sealed", 7
 	f.check(f.PutLocalAdmin(f.ctx, company(), ada, nil))
 	admins("replaced", append(slices.Clone(first), ada)...)
 

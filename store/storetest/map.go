@@ -38,6 +38,7 @@ type Map struct {
 	connections facts[store.Connection]
 	tokens      facts[store.Token]
 	keys        facts[store.AdminKey]
+	sessions    facts[store.AdminSession]
 	accounts    facts[accountRow]
 	tombstones  *records[store.Tombstone]
 	groups      facts[groupRow]
@@ -77,6 +78,9 @@ func NewMap(indexes []query.Index) *Map {
 	m.keys = newFacts(step, func(k store.AdminKey) string { return k.Company }, func(k store.AdminKey) []string {
 		return []string{listed(k.Company)}
 	})
+	m.sessions = newFacts(step, func(s store.AdminSession) string { return s.Company }, func(s store.AdminSession) []string {
+		return []string{listed(s.Company)}
+	})
 	m.accounts = newFacts(step, func(a accountRow) string { return a.Company }, m.accountTerms)
 	m.tombstones = newRecords(step, func(t store.Tombstone) []string {
 		return []string{join(t.Company, t.Connection, t.ExternalID)}
@@ -102,7 +106,7 @@ func NewMap(indexes []query.Index) *Map {
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
 	m.mails = newRecords(step, func(store.Mail) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })
-	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.accounts, m.groups, m.pools, m.rules, m.schemas}
+	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.sessions, m.accounts, m.groups, m.pools, m.rules, m.schemas}
 	return m
 }
 

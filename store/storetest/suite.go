@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Connections", testConnections},
 		{"Local admins", testLocalAdmins},
 		{"Admin keys", testAdminKeys},
+		{"Admin sessions", testAdminSessions},
 		{"Ceiling", testCeiling},
 		{"Losses", testLosses},
 		{"Breaker", testBreaker},

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/store"
 	"usher/store/query"
@@ -25,6 +26,7 @@ const (
 type Admin struct {
 	Login   string    `json:"login"`
 	Role    string    `json:"role"`
+	TOTP    bool      `json:"totp"` // whether a one-time password is asked for at sign-in
 	Created time.Time `json:"created"`
 }
 
@@ -84,8 +86,11 @@ func (h *Handler) putAdmin(ctx context.Context, c call, company store.Company) (
 		}
 		out = ChangedAdmin{Admin: showAdmin(is)}
 		if at < 0 || in.NewPassword {
-			out.Password = newPassword()
-			is.Password = HashPassword(out.Password)
+			out.Password = credential.NewPassword()
+			var err error
+			if is.Password, err = h.hasher.Hash(ctx, out.Password); err != nil {
+				return fmt.Errorf("hash: %w", err)
+			}
 		}
 		events, err := c.event(ActionPutAdmin, is.ID, map[string]any{"login": is.Login, "role": is.Role, "new": at < 0, "new_password": out.Password != ""})
 		if err != nil {
@@ -156,5 +161,5 @@ func (h *Handler) mayLose(ctx context.Context, company store.Company, left []sto
 }
 
 func showAdmin(a store.LocalAdmin) Admin {
-	return Admin{Login: a.Login, Role: a.Role, Created: a.Created}
+	return Admin{Login: a.Login, Role: a.Role, TOTP: a.TOTP != "", Created: a.Created}
 }

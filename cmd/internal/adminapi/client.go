@@ -95,6 +95,30 @@ func (c *Client) RemoveAdmin(ctx context.Context, company, login string) error {
 	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "admins", login)
 }
 
+// PutTOTP makes a new secret of one-time passwords for a local admin, who is asked for them from then on.
+func (c *Client) PutTOTP(ctx context.Context, company, login string) (TOTP, error) {
+	var out TOTP
+	err := c.do(ctx, http.MethodPut, &out, nil, "companies", company, "admins", login, "totp")
+	return out, err
+}
+
+// RemoveTOTP lets a local admin sign in without one-time passwords.
+func (c *Client) RemoveTOTP(ctx context.Context, company, login string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "admins", login, "totp")
+}
+
+// Sessions lists the admins of a company who are signed in.
+func (c *Client) Sessions(ctx context.Context, company string) ([]Session, error) {
+	var out list[Session]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "sessions")
+	return out.Items, err
+}
+
+// EndSession ends a session at once.
+func (c *Client) EndSession(ctx context.Context, company, id string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "sessions", id)
+}
+
 // CreateKey makes a key of a local admin.
 func (c *Client) CreateKey(ctx context.Context, company string, in NewKey) (CreatedKey, error) {
 	var out CreatedKey

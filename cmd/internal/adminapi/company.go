@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/store"
 	"usher/store/query"
@@ -70,8 +71,12 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	}
 	out := CreatedCompany{Admin: in.Admin}
 	if in.Admin != "" {
-		out.AdminPassword = newPassword()
-		do.Admin = &store.LocalAdmin{Login: query.Fold(in.Admin), Password: HashPassword(out.AdminPassword), Role: licensing.RoleSuperAdmin}
+		out.AdminPassword = credential.NewPassword()
+		hash, err := h.hasher.Hash(ctx, out.AdminPassword)
+		if err != nil {
+			return nil, fmt.Errorf("hash: %w", err)
+		}
+		do.Admin = &store.LocalAdmin{Login: query.Fold(in.Admin), Password: hash, Role: licensing.RoleSuperAdmin}
 	}
 	r, err := h.apply(ctx, c, "", do)
 	if err != nil {

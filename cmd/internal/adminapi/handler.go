@@ -8,10 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/scim"
 	"usher/scim/schema"
@@ -29,6 +31,7 @@ const (
 type Store interface {
 	store.Connections
 	store.Schemas
+	store.AdminSessions
 	ListQuirks(ctx context.Context, company string) ([]store.QuirkUse, error)
 	CompanyByName(ctx context.Context, name string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
@@ -64,6 +67,8 @@ type Config struct {
 	Directory Directory
 	Registry  *schema.Registry // the schemas that all companies have
 	SendsMail bool             // whether somebody sends what is in the outbox
+	Hasher    *credential.Hasher
+	Sealer    *credential.Sealer // of the secrets of one-time passwords
 	// Changed is called after tokens or connections have changed, before the change is answered.
 	Changed func()
 	// StoreQuirks stores the quirks that a running server has counted and not stored yet; nil where no server runs.
@@ -80,6 +85,9 @@ type Handler struct {
 	registry    *schema.Registry
 	users       *scim.Users
 	sendsMail   bool
+	hasher      *credential.Hasher
+	sealer      *credential.Sealer
+	tries       *tries
 	changed     func()
 	storeQuirks func(ctx context.Context) error
 	log         *slog.Logger
@@ -95,7 +103,7 @@ type Handler struct {
 func NewHandler(c Config) *Handler {
 	h := &Handler{
 		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
-		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, mux: http.NewServeMux(), least: map[string]authority{},
+		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, hasher: c.Hasher, sealer: c.Sealer, tries: newTries(), mux: http.NewServeMux(), least: map[string]authority{},
 	}
 	if h.clock == nil {
 		h.clock = time.Now
@@ -111,6 +119,13 @@ func NewHandler(c Config) *Handler {
 	h.handle(superAdmin, "GET /v1/companies/{company}/keys", h.inCompany(h.listKeys))
 	h.handle(superAdmin, "POST /v1/companies/{company}/keys", h.inCompany(h.createKey))
 	h.handle(superAdmin, "DELETE /v1/companies/{company}/keys/{id}", h.inCompany(h.revokeKey))
+	h.handle(nobody, "POST /v1/sessions", h.signIn)
+	h.handle(userAdmin, "GET /v1/sessions/current", h.currentSession)
+	h.handle(userAdmin, "DELETE /v1/sessions/current", h.signOut)
+	h.handle(superAdmin, "GET /v1/companies/{company}/sessions", h.inCompany(h.listSessions))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/sessions/{id}", h.inCompany(h.endSession))
+	h.handle(superAdmin, "PUT /v1/companies/{company}/admins/{login}/totp", h.inCompany(h.putTOTP))
+	h.handle(superAdmin, "DELETE /v1/companies/{company}/admins/{login}/totp", h.inCompany(h.removeTOTP))
 	h.handle(superAdmin, "PUT /v1/companies/{company}/admins/{login}", h.inCompany(h.putAdmin))
 	h.handle(superAdmin, "DELETE /v1/companies/{company}/admins/{login}", h.inCompany(h.removeAdmin))
 	h.handle(superAdmin, "GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
@@ -247,6 +262,9 @@ func problem(status int, format string, args ...any) *Problem {
 // refuse answers with the problem that an error stands for.
 func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
 	p := h.problemOf(c, err)
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
 	answer(w, p.Status, "application/problem+json", p)
 }
 

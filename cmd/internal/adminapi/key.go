@@ -31,7 +31,8 @@ const (
 type caller struct {
 	actor     store.Actor
 	authority authority
-	company   string // id of the only company that they see; empty: all
+	company   string              // id of the only company that they see; empty: all
+	session   *store.AdminSession // by which they came; nil: by a key or over the socket
 }
 
 // lacks says why a caller may not do what takes more.
@@ -69,6 +70,10 @@ const keyPrefix = "usher_admin_"
 func (h *Handler) Public() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		if _, pattern := h.mux.Handler(r); pattern != "" && h.least[pattern] == nobody { // signing in
+			h.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller{})))
+			return
+		}
 		who, err := h.authenticate(r)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="usher admin"`)
@@ -83,7 +88,10 @@ func (h *Handler) Public() http.Handler {
 func (h *Handler) authenticate(r *http.Request) (caller, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" || len(secret) > maxKey {
-		return caller{}, problem(http.StatusUnauthorized, "This takes a key of a local admin as a bearer token: usher key create.")
+		return caller{}, problem(http.StatusUnauthorized, "This takes a bearer token: one of POST /v1/sessions, or a key of a local admin (usher key create).")
+	}
+	if strings.HasPrefix(secret, sessionPrefix) {
+		return h.bySession(r.Context(), sha256.Sum256([]byte(secret)))
 	}
 	unknown := problem(http.StatusUnauthorized, "The key is not one that is valid.")
 	k, err := h.store.AdminKey(r.Context(), sha256.Sum256([]byte(secret)))
@@ -103,11 +111,18 @@ func (h *Handler) authenticate(r *http.Request) (caller, error) {
 	if at < 0 {
 		return caller{}, unknown
 	}
-	who := caller{actor: store.Actor{Kind: "admin", ID: admins[at].Login}, authority: userAdmin, company: k.Company}
-	if admins[at].Role == licensing.RoleSuperAdmin {
-		who.authority = superAdmin
+	return caller{actor: store.Actor{Kind: kindAdmin, ID: admins[at].Login}, authority: authorityOf(admins[at].Role), company: k.Company}, nil
+}
+
+// authorityOf gives what a role in a company allows.
+func authorityOf(role string) authority {
+	switch role {
+	case licensing.RoleSuperAdmin:
+		return superAdmin
+	case licensing.RoleUserAdmin:
+		return userAdmin
 	}
-	return who, nil
+	return nobody
 }
 
 // maxKey is the longest bearer token that is looked at, in bytes.

@@ -53,6 +53,9 @@ func TestKeys_matrix(t *testing.T) {
 	operations := 0
 	for pattern, least := range d.handler.least {
 		operations++
+		if least == nobody { // signing in
+			continue
+		}
 		method, path, _ := strings.Cut(pattern, " ")
 		path = placeholder.ReplaceAllString(strings.Replace(path, "{company}", "acme", 1), "none-of-that")
 		for _, who := range []struct {

@@ -10,17 +10,15 @@ import (
 	"net/mail"
 	"strings"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/scim"
 	"usher/scim/schema"
 	"usher/store"
 )
 
-const (
-	maxPeople   = 200 // rows of one request
-	minPassword = 12  // characters
-	maxPassword = 1024
-)
+// maxPeople is how many rows one request has at most.
+const maxPeople = 200
 
 // newPerson is a row that was read.
 type newPerson struct {
@@ -119,10 +117,10 @@ func (h *Handler) person(ctx context.Context, company store.Company, row NewPers
 	return p, problem(http.StatusBadRequest, "There is no set-up %q; there are %s, %s and %s.", p.setup, licensing.SetupInvite, licensing.SetupCredentials, licensing.SetupLater)
 }
 
-// checkPassword refuses a password that is too short to hold or too long to hash; an empty one stands for one to be made.
+// checkPassword refuses a password that somebody has chosen; an empty one stands for one to be made.
 func checkPassword(password string) error {
-	if n := len([]rune(password)); password != "" && n < minPassword || len(password) > maxPassword {
-		return problem(http.StatusBadRequest, "A password has between %d characters and %d bytes.", minPassword, maxPassword)
+	if why := credential.WrongLength(password); password != "" && why != "" {
+		return problem(http.StatusBadRequest, "%s", why)
 	}
 	return nil
 }
@@ -154,8 +152,12 @@ func (h *Handler) addPerson(ctx context.Context, c call, company store.Company, 
 	do := licensing.CreateAccount{Draft: p.Draft, Setup: licensing.Setup{How: p.setup}}
 	password := ""
 	if p.setup == licensing.SetupCredentials {
-		password = cmp.Or(p.password, newPassword())
-		do.Setup.Password = HashPassword(password)
+		password = cmp.Or(p.password, credential.NewPassword())
+		var err error
+		if do.Setup.Password, err = h.hasher.Hash(ctx, password); err != nil {
+			row.Problem = h.problemOf(c, err)
+			return
+		}
 	}
 	r, err := h.apply(ctx, c, company.ID, do)
 	if err != nil {
@@ -226,8 +228,12 @@ func (h *Handler) assignCredentials(ctx context.Context, c call, company store.C
 	if err := checkPassword(in.Password); err != nil {
 		return nil, err
 	}
-	password := cmp.Or(in.Password, newPassword())
-	r, err := h.apply(ctx, c, company.ID, licensing.SetPassword{ID: a.ID, Password: HashPassword(password)})
+	password := cmp.Or(in.Password, credential.NewPassword())
+	hash, err := h.hasher.Hash(ctx, password)
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
+	}
+	r, err := h.apply(ctx, c, company.ID, licensing.SetPassword{ID: a.ID, Password: hash})
 	if err != nil {
 		return nil, err
 	}

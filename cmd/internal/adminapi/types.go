@@ -174,6 +174,8 @@ type Problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail"`         // one sentence for people
 	Code   string `json:"code,omitempty"` // licensing's reason, where a rule of licensing refused
+	// RetryAfter is in how many seconds to try again; it is the header of that name too.
+	RetryAfter int `json:"retry_after,omitempty"`
 }
 
 func (p *Problem) Error() string { return p.Detail }

@@ -92,7 +92,7 @@ func (a *App) open(ctx context.Context, c Config) error {
 	admin := a.folder.admin(adminapi.Config{StoreQuirks: a.storeQuirks, SendsMail: c.Mail.Sends()})
 	pages, err := setup.NewHandler(setup.Config{
 		Store: a.folder.store, Directory: a.folder.directory, Users: scim.NewUsers(a.folder.registry, a.folder.store),
-		Hash: adminapi.HashPassword, Logger: a.log,
+		Hasher: a.folder.hasher, Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("set-up: %w", err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usher/cmd/internal/adminapi"
+	"usher/cmd/internal/credential"
 	"usher/cmd/internal/setup"
 	"usher/licensing"
 	"usher/scim"
@@ -27,6 +28,8 @@ type Folder struct {
 	auth      *authenticator
 	cursorKey []byte
 	links     *setup.Links
+	hasher    *credential.Hasher
+	sealer    *credential.Sealer
 	log       *slog.Logger
 }
 
@@ -59,16 +62,26 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	}
 	f.links = setup.NewLinks([setup.KeySize]byte(linkKey))
 	f.directory.Links = f.links.Hash
+	sealKey, err := keyIn(filepath.Join(dir, "secrets.key"), credential.KeySize)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot keep the key of sealed secrets: %w", err), s.Close())
+	}
+	f.hasher, f.sealer = credential.NewHasher(hashers), credential.NewSealer([credential.KeySize]byte(sealKey))
 	return f, nil
 }
 
+// hashers is how many passwords are hashed at a time.
+const hashers = 2
+
 // keyIn reads a key out of a file, so that what was made with it is good after a restart: cursors of lists, links in mails. It makes the file
-// if there is none, or none that can be used: then walks through lists begin again, and links must be sent again.
+// if there is none.
 func keyIn(file string, size int) ([]byte, error) {
 	key, err := os.ReadFile(file)
 	switch {
 	case err == nil && len(key) == size:
 		return key, nil
+	case err == nil: // another one would make worthless what was sealed with it
+		return nil, fmt.Errorf("%s has %d bytes and not %d: restore it from a backup, or remove it if that does not matter", file, len(key), size)
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
@@ -82,6 +95,7 @@ func (f *Folder) Admin() http.Handler { return f.admin(adminapi.Config{}) }
 
 // admin makes the admin API with what the configuration has already.
 func (f *Folder) admin(c adminapi.Config) *adminapi.Handler {
+	c.Hasher, c.Sealer = f.hasher, f.sealer
 	c.Store, c.Directory, c.Registry, c.Changed, c.Logger = f.store, f.directory, f.registry, f.auth.forget, f.log
 	return adminapi.NewHandler(c)
 }

@@ -39,6 +39,7 @@ type commands struct {
 	Admin struct {
 		Set    adminSet    `cmd:"" help:"Add a local admin, or change the role or the password of one."`
 		List   adminList   `cmd:"" help:"List the local admins of a company."`
+		TOTP   adminTOTP   `cmd:"" name:"totp" help:"Ask a local admin for one-time passwords at sign-in."`
 		Remove adminRemove `cmd:"" help:"Remove a local admin."`
 	} `cmd:"" help:"Local admins of a company, whom no identity provider sees or can lock out."`
 	Key struct {
@@ -46,6 +47,10 @@ type commands struct {
 		List   keyList   `cmd:"" help:"List the keys of a company's admins."`
 		Revoke keyRevoke `cmd:"" help:"End a key at once."`
 	} `cmd:"" help:"Keys of local admins for the admin API."`
+	Session struct {
+		List sessionList `cmd:"" help:"List the admins who are signed in."`
+		End  sessionEnd  `cmd:"" help:"End a session at once."`
+	} `cmd:"" help:"Sessions of admins."`
 	Account struct {
 		Add         accountAdd         `cmd:"" help:"Add one or several people."`
 		Invite      accountInvite      `cmd:"" help:"Send a person a link to set up the account, or another one."`

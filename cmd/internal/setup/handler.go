@@ -15,6 +15,7 @@ import (
 	"time"
 	_ "time/tzdata" // the zones that a person can name are the same on every machine
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/scim"
 	"usher/store"
@@ -26,12 +27,17 @@ type Store interface {
 	Account(ctx context.Context, company, id string) (store.Account, error)
 }
 
+// Hasher hashes passwords.
+type Hasher interface {
+	Hash(ctx context.Context, password string) (phc string, err error)
+}
+
 // Config is what a handler is made of.
 type Config struct {
 	Store     Store
 	Directory *licensing.Directory
 	Users     *scim.Users
-	Hash      func(password string) string // argon2id, in PHC form
+	Hasher    Hasher
 	Logger    *slog.Logger
 	Clock     func() time.Time // nil: the system's
 }
@@ -39,10 +45,9 @@ type Config struct {
 // Handler answers at [Path]. It is safe for concurrent use.
 type Handler struct {
 	Config
-	pages   *template.Template
-	zones   []string
-	hashing chan struct{} // as many as may hash at a time: each takes 19 MiB
-	origin  http.CrossOriginProtection
+	pages  *template.Template
+	zones  []string
+	origin http.CrossOriginProtection
 }
 
 //go:embed pages
@@ -64,7 +69,7 @@ func NewHandler(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zones: %w", err)
 	}
-	return &Handler{Config: c, pages: pages, zones: strings.Fields(string(zones)), hashing: make(chan struct{}, 2)}, nil
+	return &Handler{Config: c, pages: pages, zones: strings.Fields(string(zones))}, nil
 }
 
 // The steps, in order. Their names are part of what is stored.
@@ -101,7 +106,7 @@ type mark struct {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := page{Nonce: rand.Text(), MinPassword: minPassword, Zones: h.zones}
+	p := page{Nonce: rand.Text(), MinPassword: credential.MinPassword, Zones: h.zones}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")

@@ -51,7 +51,7 @@ func newSite(t *testing.T, license licensing.License) *site {
 	users := scim.NewUsers(registry, s.store)
 	h, err := NewHandler(Config{
 		Store: s.store, Directory: s.dir, Users: users, Logger: log, Clock: clock,
-		Hash: func(password string) string { return "hash of " + password },
+		Hasher: marker{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +76,13 @@ func newSite(t *testing.T, license licensing.License) *site {
 	}
 	s.link = links.URL("", mails[0])
 	return s
+}
+
+// marker is a hasher that lets tests see what was hashed.
+type marker struct{}
+
+func (marker) Hash(_ context.Context, password string) (string, error) {
+	return "hash of " + password, nil
 }
 
 func (s *site) apply(do licensing.Operation) licensing.Result {
@@ -176,7 +183,7 @@ func TestSetUp(t *testing.T) {
 		{"short", "short", "12 characters or more"},
 		{"correct horse battery", "correct horse", "The two passwords differ"},
 		{"ADA@acme.example", "ADA@acme.example", "not a secret"},
-		{strings.Repeat("x", 1025), "", "too long"},
+		{strings.Repeat("x", 1025), "", "1024 bytes at most"},
 	} {
 		s.shows(s.send("sign-in", http.StatusUnprocessableEntity, "password", wrong.password, "again", wrong.again), wrong.says)
 	}

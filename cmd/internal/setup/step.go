@@ -1,23 +1,19 @@
 package setup
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/store"
 )
 
-const (
-	minPassword = 12 // characters
-	maxPassword = 1024
-	maxName     = 200 // bytes
-)
+// maxName is how many bytes a part of a name has at most.
+const maxName = 200
 
 // take carries out the step that a form has filled in.
 func (h *Handler) take(r *http.Request, p *page, l link, company store.Company, a store.Account) (store.Account, error) {
@@ -74,30 +70,21 @@ func (h *Handler) takeSignIn(r *http.Request, p *page, a store.Account, do *lice
 		return nil
 	}
 	password := r.PostFormValue("password")
+	if wrong := credential.WrongLength(password); wrong != "" {
+		return input(wrong)
+	}
 	switch {
-	case utf8.RuneCountInString(password) < minPassword:
-		return input(fmt.Sprintf("A password has %d characters or more.", minPassword))
-	case len(password) > maxPassword:
-		return input("That password is too long.")
 	case strings.EqualFold(password, a.UserName) || strings.EqualFold(password, p.Address) || strings.EqualFold(password, a.Display):
 		return input("Your name and your address are not a secret. Choose another password, please.")
 	case password != r.PostFormValue("again"):
 		return input("The two passwords differ.")
 	}
-	hash, err := h.hash(r.Context(), password)
-	do.Password = hash
-	return err
-}
-
-// hash hashes a password once there is room for it.
-func (h *Handler) hash(ctx context.Context, password string) (string, error) {
-	select {
-	case h.hashing <- struct{}{}:
-		defer func() { <-h.hashing }()
-		return h.Hash(password), nil
-	case <-ctx.Done():
-		return "", ctx.Err()
+	hash, err := h.Hasher.Hash(r.Context(), password)
+	if err != nil {
+		return fmt.Errorf("hash: %w", err)
 	}
+	do.Password = hash
+	return nil
 }
 
 func (h *Handler) takeZone(r *http.Request, p *page, company store.Company, do *licensing.SetUp) (err error) {
