@@ -15,6 +15,7 @@ type Store interface {
 	Sweeps
 	Outbox
 	AdminSessions
+	Idempotency
 	Events
 
 	// Check reports whether the store can be read and written.

@@ -51,6 +51,7 @@ type Map struct {
 	names       *records[nameRow]
 	sweeps      *records[store.Sweep]
 	mails       *records[store.Mail]
+	requests    *records[store.IdempotentRequest]
 	log         *records[logRow]
 
 	// interrupt, when not nil, is called before each step that writes a record. Tests die there, or let others in between.
@@ -105,6 +106,7 @@ func NewMap(indexes []query.Index) *Map {
 	m.names = newRecords(step, func(nameRow) []string { return nil })
 	m.sweeps = newRecords(step, func(store.Sweep) []string { return nil })
 	m.mails = newRecords(step, func(store.Mail) []string { return nil })
+	m.requests = newRecords(step, func(store.IdempotentRequest) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })
 	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.sessions, m.accounts, m.groups, m.pools, m.rules, m.schemas}
 	return m

@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Local admins", testLocalAdmins},
 		{"Admin keys", testAdminKeys},
 		{"Admin sessions", testAdminSessions},
+		{"Idempotency", testIdempotency},
 		{"Ceiling", testCeiling},
 		{"Losses", testLosses},
 		{"Breaker", testBreaker},
