@@ -63,7 +63,7 @@ func accountQuery(c call) (store.Query, error) {
 				return q, err
 			}
 		case "state":
-			states := []string{store.StateNone, store.StateWaiting, store.StateReserved, store.StateActive, store.StateHeld, store.StateBlocked}
+			states := licenseStates()
 			if !slices.Contains(states, value) {
 				return q, problem(http.StatusBadRequest, "There is no license state %q; there are %s.", value, strings.Join(states, ", "))
 			}
@@ -109,6 +109,10 @@ func accountQuery(c call) (store.Query, error) {
 
 // activationPending is how an activation is shown that has not begun.
 const activationPending = "pending"
+
+func licenseStates() []string {
+	return []string{store.StateNone, store.StateWaiting, store.StateReserved, store.StateActive, store.StateHeld, store.StateBlocked}
+}
 
 func pageLimit(value string) (int, error) {
 	n, err := strconv.Atoi(value)

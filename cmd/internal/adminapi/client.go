@@ -335,6 +335,17 @@ func (c *Client) Mails(ctx context.Context, company string, f MailFilter) (MailP
 	return out, err
 }
 
+// Events gives a page of the audit log.
+func (c *Client) Events(ctx context.Context, company string, f EventFilter) (EventPage, error) {
+	parameters := map[string]string{"after": f.After}
+	if f.Limit != 0 {
+		parameters["limit"] = strconv.Itoa(f.Limit)
+	}
+	var out EventPage
+	err := c.send(ctx, http.MethodGet, &out, nil, parameters, "companies", company, "events")
+	return out, err
+}
+
 // do sends one request and decodes the answer. in and out may be nil.
 func (c *Client) do(ctx context.Context, method string, out, in any, path ...string) error {
 	return c.send(ctx, method, out, in, nil, path...)

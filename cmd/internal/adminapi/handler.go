@@ -32,6 +32,8 @@ type Store interface {
 	store.Connections
 	store.Schemas
 	store.AdminSessions
+	store.Idempotency
+	store.Events
 	ListQuirks(ctx context.Context, company string) ([]store.QuirkUse, error)
 	CompanyByName(ctx context.Context, name string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
@@ -111,52 +113,9 @@ func NewHandler(c Config) *Handler {
 	if h.changed == nil {
 		h.changed = func() {}
 	}
-	h.handle(operatorOnly, "GET /v1/companies", h.listCompanies)
-	h.handle(operatorOnly, "POST /v1/companies", h.createCompany)
-	h.handle(superAdmin, "PATCH /v1/companies/{company}", h.inCompany(h.changeCompany))
-	h.handle(userAdmin, "GET /v1/companies/{company}/next-steps", h.inCompany(h.nextSteps))
-	h.handle(userAdmin, "GET /v1/companies/{company}/admins", h.inCompany(h.listAdmins))
-	h.handle(superAdmin, "GET /v1/companies/{company}/keys", h.inCompany(h.listKeys))
-	h.handle(superAdmin, "POST /v1/companies/{company}/keys", h.inCompany(h.createKey))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/keys/{id}", h.inCompany(h.revokeKey))
-	h.handle(nobody, "POST /v1/sessions", h.signIn)
-	h.handle(userAdmin, "GET /v1/sessions/current", h.currentSession)
-	h.handle(userAdmin, "DELETE /v1/sessions/current", h.signOut)
-	h.handle(superAdmin, "GET /v1/companies/{company}/sessions", h.inCompany(h.listSessions))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/sessions/{id}", h.inCompany(h.endSession))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/admins/{login}/totp", h.inCompany(h.putTOTP))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/admins/{login}/totp", h.inCompany(h.removeTOTP))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/admins/{login}", h.inCompany(h.putAdmin))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/admins/{login}", h.inCompany(h.removeAdmin))
-	h.handle(superAdmin, "GET /v1/companies/{company}/tokens", h.inCompany(h.listTokens))
-	h.handle(superAdmin, "POST /v1/companies/{company}/tokens", h.inCompany(h.createToken))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/tokens/{id}", h.inCompany(h.revokeToken))
-	h.handle(userAdmin, "GET /v1/companies/{company}/connections", h.inCompany(h.listConnections))
-	h.handle(userAdmin, "PATCH /v1/companies/{company}/connections/{connection}", h.inCompany(h.changeConnection))
-	h.handle(userAdmin, "GET /v1/companies/{company}/accounts", h.inCompany(h.listAccounts))
-	h.handle(userAdmin, "POST /v1/companies/{company}/accounts", h.inCompany(h.addPeople))
-	h.handle(userAdmin, "PUT /v1/companies/{company}/accounts/preview", h.inCompany(h.previewPeople))
-	h.handle(userAdmin, "GET /v1/companies/{company}/mails", h.inCompany(h.listMails))
-	h.handle(userAdmin, "DELETE /v1/companies/{company}/accounts/{account}", h.onAccount(h.deleteAccount))
-	h.handle(userAdmin, "POST /v1/companies/{company}/accounts/{account}/invitation", h.onAccount(h.invitePerson))
-	h.handle(userAdmin, "PUT /v1/companies/{company}/accounts/{account}/credentials", h.onAccount(h.assignCredentials))
-	h.handle(userAdmin, "GET /v1/companies/{company}/accounts/{account}", h.onAccount(h.getAccount))
-	h.handle(userAdmin, "PATCH /v1/companies/{company}/accounts/{account}", h.onAccount(h.changeAccount))
-	h.handle(userAdmin, "GET /v1/companies/{company}/accounts/{account}/explain", h.onAccount(h.explainAccount))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.assignLicense))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/accounts/{account}/license", h.onAccount(h.unassignLicense))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/accounts/{account}/decision", h.onAccount(h.decideRequest))
-	h.handle(userAdmin, "GET /v1/companies/{company}/rules", h.inCompany(h.listRules))
-	h.handle(superAdmin, "POST /v1/companies/{company}/rules", h.inCompany(h.addRule))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/rules/forecast", h.inCompany(h.forecastRule))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/rules/{id}", h.inCompany(h.removeRule))
-	h.handle(superAdmin, "GET /v1/companies/{company}/rules/{id}/forecast", h.inCompany(h.forecastRemoval))
-	h.handle(superAdmin, "GET /v1/companies/{company}/schemas", h.inCompany(h.listSchemas))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/schemas/{type}", h.inCompany(h.putSchema))
-	h.handle(superAdmin, "DELETE /v1/companies/{company}/schemas/{urn}", h.inCompany(h.removeSchema))
-	h.handle(userAdmin, "GET /v1/companies/{company}/licenses", h.inCompany(h.listLicenses))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/licenses/{license}", h.inCompany(h.setSeats))
-	h.handle(superAdmin, "PUT /v1/companies/{company}/licenses/{license}/ceiling", h.inCompany(h.setCeiling))
+	for _, r := range h.routes() {
+		h.handle(r)
+	}
 	return h
 }
 
@@ -178,22 +137,28 @@ type operation func(ctx context.Context, c call) (any, error)
 type companyOperation func(ctx context.Context, c call, company store.Company) (any, error)
 
 // handle mounts an operation, which takes at least the role.
-func (h *Handler) handle(least authority, pattern string, op operation) {
-	h.least[pattern] = least
-	method, _, _ := strings.Cut(pattern, " ")
-	success := map[string]int{"GET": http.StatusOK, "PUT": http.StatusOK, "PATCH": http.StatusOK, "POST": http.StatusCreated, "DELETE": http.StatusNoContent}[method]
-	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		c := call{Request: r, id: store.NewID(), caller: callerOf(r), now: h.clock().UTC().Truncate(time.Millisecond)}
-		if c.authority < least {
-			h.refuse(w, c, c.lacks(least))
+func (h *Handler) handle(r route) {
+	h.least[r.pattern] = r.least
+	h.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+		c := call{Request: req, id: store.NewID(), caller: callerOf(req), now: h.clock().UTC().Truncate(time.Millisecond)}
+		if c.authority < r.least {
+			h.refuse(w, c, c.lacks(r.least))
 			return
 		}
-		body, err := op(r.Context(), c)
-		if err != nil {
-			h.refuse(w, c, err)
+		do := func() (int, any) {
+			body, err := r.op(req.Context(), c)
+			if err != nil {
+				p := h.problemOf(c, err)
+				return p.Status, p
+			}
+			return r.success(), body
+		}
+		if key := req.Header.Get(idempotencyHeader); key != "" && r.repeatable() {
+			h.once(w, c, key, do)
 			return
 		}
-		answer(w, success, "application/json", body)
+		status, body := do()
+		h.send(w, status, body)
 	})
 }
 
@@ -262,11 +227,23 @@ func problem(status int, format string, args ...any) *Problem {
 // refuse answers with the problem that an error stands for.
 func (h *Handler) refuse(w http.ResponseWriter, c call, err error) {
 	p := h.problemOf(c, err)
-	if p.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
-	}
-	answer(w, p.Status, "application/problem+json", p)
+	h.send(w, p.Status, p)
 }
+
+// send answers with a body, or the problem that stands in its place.
+func (h *Handler) send(w http.ResponseWriter, status int, body any) {
+	mediaType := "application/json"
+	if p, refused := body.(*Problem); refused {
+		mediaType = problemType
+		if p.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+		}
+	}
+	answer(w, status, mediaType, body)
+}
+
+// problemType is the media type of problems (RFC 9457).
+const problemType = "application/problem+json"
 
 // problemOf gives the problem that an error stands for. What is not meant for people is logged, not shown.
 func (h *Handler) problemOf(c call, err error) *Problem {

@@ -30,6 +30,7 @@ import (
 type desk struct {
 	*Client
 	handler *Handler
+	outside http.Handler // as others than the operator reach it
 	store   *sqlite.Store
 	changes int // calls of Config.Changed
 	now     time.Time
@@ -68,7 +69,8 @@ func newDesk(t *testing.T) *desk {
 		Hasher: credential.NewHasher(2), Sealer: credential.NewSealer([credential.KeySize]byte{1}),
 		Registry: registry, Store: s, Directory: directory, Changed: func() { d.changes++ }, Logger: log, Clock: clock,
 	})
-	d.Client = InProcess(d.handler, "olga")
+	d.Client = InProcess(contract{t, d.handler, d.handler}, "olga")
+	d.outside = contract{t, d.handler, d.handler.Public()}
 	return d
 }
 

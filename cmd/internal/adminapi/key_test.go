@@ -21,7 +21,7 @@ func (d *desk) network(t *testing.T, method, path, key, body string) (int, Probl
 	}
 	r.Header.Set(operatorHeader, "mallory") // whoever says so is not the operator here
 	rec := httptest.NewRecorder()
-	d.handler.Public().ServeHTTP(rec, r)
+	d.outside.ServeHTTP(rec, r)
 	var p Problem
 	if rec.Code >= 400 {
 		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {

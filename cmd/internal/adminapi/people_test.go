@@ -279,7 +279,7 @@ func (d *desk) public(t *testing.T, key, method, path string, in any, status int
 	r := httptest.NewRequest(method, path, bytes.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+key)
 	rec := httptest.NewRecorder()
-	d.handler.Public().ServeHTTP(rec, r)
+	d.outside.ServeHTTP(rec, r)
 	if rec.Code != status {
 		t.Fatalf("%s %s: status %d, want %d: %s", method, path, rec.Code, status, rec.Body)
 	}

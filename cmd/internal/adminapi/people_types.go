@@ -17,7 +17,7 @@ type NewPeople struct {
 
 // NewPerson is one of them. An e-mail address is enough.
 type NewPerson struct {
-	Email      string `json:"email"`
+	Email      string `json:"email,omitempty"`
 	UserName   string `json:"user_name,omitempty"` // empty: the address
 	GivenName  string `json:"given_name,omitempty"`
 	FamilyName string `json:"family_name,omitempty"`

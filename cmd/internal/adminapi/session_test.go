@@ -28,7 +28,7 @@ func (d *desk) signIn(t *testing.T, in NewSession) (CreatedSession, *Problem, ht
 	}
 	r := httptest.NewRequest(http.MethodPost, "/v1/sessions", bytes.NewReader(body))
 	rec := httptest.NewRecorder()
-	d.handler.Public().ServeHTTP(rec, r)
+	d.outside.ServeHTTP(rec, r)
 	if rec.Code == http.StatusCreated {
 		var out CreatedSession
 		if err := json.Unmarshal(rec.Body.Bytes(), &out); err != nil {

@@ -69,7 +69,7 @@ type CreatedCompany struct {
 // NewToken asks for a bearer token of a connection, which is made if the company has none of that name.
 type NewToken struct {
 	Connection     string    `json:"connection"`
-	AssignLicenses bool      `json:"assign_licenses"`
+	AssignLicenses bool      `json:"assign_licenses,omitempty"`
 	Expires        time.Time `json:"expires,omitzero"` // zero: never
 }
 
@@ -118,9 +118,9 @@ type NewRule struct {
 	Attribute string `json:"attribute,omitempty"` // of a user, as in filters; of extensions the short name will do
 	Value     string `json:"value,omitempty"`     // of the attribute
 	Domain    string `json:"domain,omitempty"`
-	License   string `json:"license,omitempty"` // or
-	Role      string `json:"role,omitempty"`    // or both
-	Priority  int    `json:"priority"`          // the larger wins
+	License   string `json:"license,omitempty"`  // or
+	Role      string `json:"role,omitempty"`     // or both
+	Priority  int    `json:"priority,omitempty"` // the larger wins
 }
 
 // Rule is one license rule as it is shown.

@@ -43,7 +43,7 @@ type App struct {
 	socket net.Listener
 	url    string // public address without a slash at the end
 	routes http.Handler
-	admin  http.Handler
+	admin  *adminapi.Handler
 	mail   *mail.Worker // nil: nobody sends mail
 
 	storeQuirks func(ctx context.Context) error
@@ -176,7 +176,7 @@ func (a *App) maintain(ctx context.Context) error {
 		case <-a.folder.store.Failed():
 			return errors.New("the data folder could not be written to, so the server has stopped: look at the disk, then start it again")
 		case <-ticker.C:
-			if err := a.folder.directory.Maintain(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(a.folder.directory.Maintain(ctx), a.admin.Maintain(ctx)); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "maintenance failed; it is tried again in a minute", slog.String("error", err.Error()))
 			}
 		}
