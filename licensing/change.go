@@ -248,11 +248,12 @@ func (SetRole) operation()       {}
 func (Invite) operation()        {}
 func (SetPassword) operation()   {}
 func (SetUp) operation()         {}
+func (Undo) operation()          {}
 
 // mayDo refuses what only a Super Admin does to others than one. What users, groups and roles are made to ask for is not refused but waits.
 func mayDo(c Change) error {
 	switch c.Do.(type) {
-	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide:
+	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide, Undo:
 		if !c.MayAssign {
 			return refuse(SuperAdminRequired, "")
 		}
@@ -269,5 +270,6 @@ type Result struct {
 	Created bool          // whether CreateAccount, CreateGroup made something new to its door
 	// Returned says that CreateAccount found an account that was there before and came back: it was replaced, not made.
 	Returned bool
-	Changed  bool // false: everything was as asked for already, and nothing was written
+	Undone   []Undone // of Undo
+	Changed  bool     // false: everything was as asked for already, and nothing was written
 }

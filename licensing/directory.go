@@ -19,6 +19,7 @@ type Store interface {
 	store.Pools
 	store.Rules
 	store.Sweeps
+	store.Events
 	Company(ctx context.Context, id string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
@@ -145,6 +146,8 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.setMember(ctx, c, do)
 	case SetRole:
 		return d.setRole(ctx, c, do)
+	case Undo:
+		return d.undo(ctx, c, do)
 	case Invite:
 		return d.invite(ctx, c, do)
 	case SetPassword:

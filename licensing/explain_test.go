@@ -209,6 +209,17 @@ var scenes = map[string]scene{
 	"role_of_guest": refused(func(w *world) licensing.Operation {
 		return licensing.SetRole{ID: w.guest("carl"), Role: licensing.RoleUserAdmin}
 	}),
+	"nothing_to_undo": refused(func(*world) licensing.Operation { return licensing.Undo{Request: "none"} }),
+	"changed_since": refused(func(w *world) licensing.Operation {
+		carl := w.create("carl").ID
+		w.request("first", licensing.Assign{ID: carl, License: ringex})
+		w.request("second", licensing.Assign{ID: carl, License: base})
+		return licensing.Undo{Request: "first"}
+	}),
+	"cannot_undo": refused(func(w *world) licensing.Operation {
+		w.request("deletion", licensing.DeleteAccount{ID: w.create("carl").ID})
+		return licensing.Undo{Request: "deletion"}
+	}),
 	"no_address": refused(func(w *world) licensing.Operation {
 		return licensing.Invite{ID: w.create("carl").ID, Address: func(store.Account) string { return "" }}
 	}),

@@ -234,6 +234,7 @@ const (
 
 func accountEvent(s situation, before *store.Account, a store.Account) store.Event {
 	type detail struct {
+		Was        *standingOf        `json:"was,omitempty"` // before the change, where it was different
 		ExternalID string             `json:"externalId,omitempty"`
 		Connection string             `json:"connection,omitempty"`
 		Activation string             `json:"activation,omitempty"`
@@ -247,6 +248,9 @@ func accountEvent(s situation, before *store.Account, a store.Account) store.Eve
 	action := ActionUserCreate
 	if before != nil {
 		action, d.WasActive = ActionUserUpdate, &before.Active
+		if was := standsAs(*before); !was.equal(standsAs(a)) {
+			d.Was = &was
+		}
 		switch {
 		case before.Activation != a.Activation && a.Activation == store.ActivationActive:
 			action = ActionUserActivate
@@ -273,13 +277,18 @@ func holdingOf(d store.Decision) holding {
 
 func licenseEvent(s situation, before *store.Account, a store.Account) store.Event {
 	type detail struct {
-		From    holding        `json:"from"`
-		To      holding        `json:"to"`
-		Sources []store.Source `json:"sources,omitempty"`
+		From    holding         `json:"from"`
+		To      holding         `json:"to"`
+		Sources []store.Source  `json:"sources,omitempty"`
+		Were    *[]store.Source `json:"were,omitempty"` // before the change, where they were different
 	}
 	d := detail{From: holding{State: store.StateNone, Effective: string(VideoPro)}, To: holdingOf(a.Decision), Sources: a.Sources}
 	if before != nil {
 		d.From = holdingOf(before.Decision)
+		if !slices.EqualFunc(before.Sources, a.Sources, equalSource) {
+			were := append([]store.Source{}, before.Sources...)
+			d.Were = &were
+		}
 	}
 	return newEvent(s.change, s.now, store.EventLicense, ActionLicense, a.ID, d)
 }
@@ -313,8 +322,10 @@ func equalPerson(a, b store.Account) bool {
 // equalDecision compares what is license.
 func equalDecision(a, b store.Decision) bool {
 	return holdingOf(a) == holdingOf(b) && a.Priority == b.Priority && a.Requested.Equal(b.Requested) && a.SeatSince.Equal(b.SeatSince) &&
-		slices.EqualFunc(a.Sources, b.Sources, func(x, y store.Source) bool {
-			return same(x, y) && x.By == y.By && x.License == y.License && x.Priority == y.Priority && x.Approved == y.Approved &&
-				x.Refused == y.Refused && x.At.Equal(y.At) && x.Until.Equal(y.Until)
-		})
+		slices.EqualFunc(a.Sources, b.Sources, equalSource)
+}
+
+func equalSource(x, y store.Source) bool {
+	return same(x, y) && x.By == y.By && x.License == y.License && x.Priority == y.Priority && x.Approved == y.Approved &&
+		x.Refused == y.Refused && x.At.Equal(y.At) && x.Until.Equal(y.Until)
 }

@@ -22,9 +22,14 @@ func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result
 	if _, err := d.store.Company(ctx, c.Company); err != nil {
 		return Result{}, fmt.Errorf("company %s: %w", c.Company, err)
 	}
+	was, err := d.store.Pool(ctx, c.Company, string(do.License))
+	if err != nil {
+		return Result{}, fmt.Errorf("pool of %s: %w", do.License, err)
+	}
 	event := newEvent(c, d.now(), store.EventPool, ActionSetSeats, string(do.License), struct {
 		Total int `json:"total"`
-	}{do.Total})
+		From  int `json:"from"`
+	}{do.Total, was.Total})
 	if err := d.store.SetSeats(ctx, c.Company, string(do.License), do.Total, []store.Event{event}); err != nil {
 		return Result{}, err
 	}
@@ -36,9 +41,14 @@ func (d *Directory) setCeiling(ctx context.Context, c Change, do SetCeiling) (Re
 	if err := checkSeats(do.License, do.Ceiling); err != nil {
 		return Result{}, err
 	}
+	was, err := d.store.Pool(ctx, c.Company, string(do.License))
+	if err != nil {
+		return Result{}, fmt.Errorf("pool of %s: %w", do.License, err)
+	}
 	event := newEvent(c, d.now(), store.EventPool, ActionSetCeiling, string(do.License), struct {
 		Ceiling int `json:"ceiling"`
-	}{do.Ceiling})
+		From    int `json:"from"`
+	}{do.Ceiling, was.Ceiling})
 	if err := d.store.SetCeiling(ctx, c.Company, string(do.License), do.Ceiling, []store.Event{event}); err != nil {
 		return Result{}, err
 	}

@@ -68,7 +68,15 @@ func carrierOf(r store.Rule) Carrier {
 func (d *Directory) removeRule(ctx context.Context, c Change, do RemoveRule) (Result, error) {
 	now := d.now()
 	sweep := newSweep(c, now, cause{Rules: []string{do.ID}})
-	event := newEvent(c, now, store.EventRule, ActionRuleRemove, do.ID, nil)
+	rules, err := d.store.ListRules(ctx, c.Company)
+	if err != nil {
+		return Result{}, fmt.Errorf("rules: %w", err)
+	}
+	var detail any // the rule, so that it can be had back
+	if at := slices.IndexFunc(rules, func(r store.Rule) bool { return r.ID == do.ID }); at >= 0 {
+		detail = rules[at]
+	}
+	event := newEvent(c, now, store.EventRule, ActionRuleRemove, do.ID, detail)
 	if err := d.store.DeleteRule(ctx, c.Company, do.ID, sweep, []store.Event{event}); err != nil {
 		return Result{}, err
 	}

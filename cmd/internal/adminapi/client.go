@@ -335,6 +335,20 @@ func (c *Client) Mails(ctx context.Context, company string, f MailFilter) (MailP
 	return out, err
 }
 
+// Undo undoes a change set and says what came of each change in it.
+func (c *Client) Undo(ctx context.Context, company string, in Undoing) ([]Undone, error) {
+	var out list[Undone]
+	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "undo")
+	return out.Items, err
+}
+
+// PreviewUndo says what Undo would do.
+func (c *Client) PreviewUndo(ctx context.Context, company string, in Undoing) ([]Undone, error) {
+	var out list[Undone]
+	err := c.do(ctx, http.MethodPut, &out, in, "companies", company, "undo", "preview")
+	return out.Items, err
+}
+
 // Events gives a page of the audit log.
 func (c *Client) Events(ctx context.Context, company string, f EventFilter) (EventPage, error) {
 	parameters := map[string]string{"after": f.After}

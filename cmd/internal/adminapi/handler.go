@@ -281,9 +281,10 @@ func statusOf(r licensing.Reason) int {
 	switch r {
 	case licensing.UnknownSetting, licensing.NotAPaidLicense, licensing.NegativeSeats, licensing.NoCondition, licensing.InThePast, licensing.NoAddress:
 		return http.StatusBadRequest
-	case licensing.UnknownGroup:
+	case licensing.UnknownGroup, licensing.NothingToUndo:
 		return http.StatusNotFound
-	case licensing.NoRequest, licensing.RoleOfGuest, licensing.NoSeatAvailable, licensing.AlreadyActive, licensing.NotInvited:
+	case licensing.NoRequest, licensing.RoleOfGuest, licensing.NoSeatAvailable, licensing.AlreadyActive, licensing.NotInvited,
+		licensing.ChangedSince, licensing.CannotUndo:
 		return http.StatusConflict
 	}
 	return http.StatusForbidden

@@ -69,6 +69,9 @@ func (h *Handler) routes() []route {
 		{userAdmin, "GET " + company + "/next-steps", in(h.nextSteps), "What waits for an admin, the most urgent first.", nil, list[NextStep]{}, nil},
 		{superAdmin, "GET " + company + "/events", in(h.listEvents), "The audit log, in order.", nil, EventPage{}, paged()},
 
+		{superAdmin, "POST " + company + "/undo", in(h.undoChanges), "Undo what one request did, or one connection since a time.", Undoing{}, list[Undone]{}, nil},
+		{superAdmin, "PUT " + company + "/undo/preview", in(h.previewUndo), "What that would undo. Nothing is changed.", Undoing{}, list[Undone]{}, nil},
+
 		{userAdmin, "GET " + company + "/admins", in(h.listAdmins), "The local admins.", nil, list[Admin]{}, nil},
 		{superAdmin, "PUT " + admin, in(h.putAdmin), "Add a local admin, or change one.", AdminChange{}, ChangedAdmin{}, nil},
 		{superAdmin, "DELETE " + admin, in(h.removeAdmin), "Remove a local admin.", nil, nil, nil},

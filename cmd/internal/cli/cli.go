@@ -69,6 +69,8 @@ type commands struct {
 	Mail struct {
 		List mailList `cmd:"" help:"List the outbox, the latest first, with what could not be sent."`
 	} `cmd:"" help:"Mails to people."`
+	Undo    undoCommand    `cmd:"" help:"Undo what one request did, or what a connection did for a while."`
+	Audit   auditCommand   `cmd:"" help:"Show the latest events of a company."`
 	Explain explainCommand `cmd:"" help:"Say which license a person has and why, whether they may sign in, and what would change it."`
 	Rule    struct {
 		Add    ruleAdd    `cmd:"" help:"Give a license to the members of a group, or to those with a value."`

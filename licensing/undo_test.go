@@ -1,0 +1,170 @@
+package licensing_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usher/licensing"
+	"usher/store"
+)
+
+// request applies a change in a request of its own.
+func (w *world) request(id string, do licensing.Operation) licensing.Result {
+	w.t.Helper()
+	c := w.as("okta", do)
+	c.Request = id
+	r, err := w.dir.Apply(context.Background(), c)
+	if err != nil {
+		w.t.Fatalf("%T: %v", do, err)
+	}
+	w.now = w.now.Add(time.Second)
+	return r
+}
+
+// undo undoes what a request did.
+func (w *world) undo(request string) []licensing.Undone {
+	w.t.Helper()
+	return w.request("undo of "+request, licensing.Undo{Request: request, Activate: activate}).Undone
+}
+
+func activate(before store.Account, active bool) (licensing.Draft, error) {
+	d := draft(before.UserName)
+	d.Active, d.Doc, d.Terms = active, before.Doc, before.Terms
+	return d, nil
+}
+
+func TestUndo(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 2})
+		ada, bob := w.create("ada", plus), w.create("bob")
+		group := w.apply(licensing.CreateGroup{Draft: licensing.GroupDraft{Name: "crew", Display: "crew", Doc: []byte(`{}`)}, Members: []string{bob.ID}}).Group.ID
+		rule := w.apply(licensing.AddRule{Group: group, License: plus, Priority: 3}).Rule
+		w.check(ada.ID, plus, store.StateReserved, "")
+		w.check(bob.ID, plus, store.StateReserved, "")
+		state := func(id string) store.Account {
+			a := w.account(id)
+			a.Version, a.GroupsVersion, a.Modified, a.Epoch, a.SeatSince, a.Requested, a.Doc = 0, 0, time.Time{}, 0, time.Time{}, time.Time{}, nil
+			for i := range a.Sources {
+				a.Sources[i].At = time.Time{}
+				if a.Sources[i].Kind == string(licensing.CarrierGroup) {
+					a.Sources[i].Ref = "" // a rule that comes back is another one
+				}
+			}
+			return a
+		}
+		strict, free := licensing.SeatsStrict, licensing.TierFree
+		for name, do := range map[string]licensing.Operation{
+			"deactivated":     licensing.UpdateAccount{ID: ada.ID, Edit: w.edit(ada.ID, func(d *licensing.Draft) { d.Active = false }).Edit},
+			"no longer asked": licensing.UpdateAccount{ID: ada.ID, Edit: w.edit(ada.ID, func(d *licensing.Draft) { d.Intents = []licensing.Intent{{Carrier: licensing.CarrierEntitlements}} }).Edit},
+			"vetoed":          licensing.Assign{ID: ada.ID, License: base},
+			"another license": licensing.Assign{ID: bob.ID, License: ringex},
+			"made a guest":    licensing.SetMember{ID: bob.ID, MemberType: licensing.GuestMember},
+			"given a role":    licensing.SetRole{ID: ada.ID, Role: licensing.RoleUserAdmin},
+			"out of the group": licensing.UpdateGroup{ID: group, Edit: func(store.Group) (*licensing.GroupDraft, store.MemberChange, error) {
+				return nil, store.MemberChange{Remove: []string{bob.ID}}, nil
+			}},
+			"another rule":     licensing.AddRule{Group: group, License: ringex, Priority: 9},
+			"fewer seats":      licensing.SetSeats{License: plus, Total: 1},
+			"room to grow":     licensing.SetCeiling{License: plus, Ceiling: 9},
+			"other settings":   licensing.SetCompany{SeatPolicy: &strict, Tier: &free},
+			"without the rule": licensing.RemoveRule{ID: rule.ID},
+		} {
+			if name == "without the rule" {
+				continue // it comes back as another one: last
+			}
+			people := []store.Account{state(ada.ID), state(bob.ID)}
+			company, pool := w.settings(), w.pool(plus)
+			w.request(name, do)
+			preview := w.request("look at "+name, licensing.Undo{Request: name, Activate: activate, Preview: true}).Undone
+			undone := w.undo(name)
+			if diff := cmp.Diff(preview, undone); diff != "" || len(undone) != 1 || undone[0].Reason != "" {
+				t.Errorf("%s: undone %+v, foretold (-foretold +undone):\n%s", name, undone, diff)
+			}
+			if diff := cmp.Diff(people, []store.Account{state(ada.ID), state(bob.ID)}); diff != "" {
+				t.Errorf("%s is not undone (-before +after):\n%s", name, diff)
+			}
+			after := w.settings()
+			after.Version, after.Epoch = company.Version, company.Epoch
+			if diff := cmp.Diff(company, after); diff != "" {
+				t.Errorf("%s: company (-before +after):\n%s", name, diff)
+			}
+			if diff := cmp.Diff(pool, w.pool(plus)); diff != "" {
+				t.Errorf("%s: pool (-before +after):\n%s", name, diff)
+			}
+		}
+		before := state(bob.ID)
+		w.request("without the rule", licensing.RemoveRule{ID: rule.ID})
+		w.check(bob.ID, base, store.StateNone, "")
+		w.undo("without the rule")
+		if diff := cmp.Diff(before, state(bob.ID)); diff != "" {
+			t.Errorf("without the rule (-before +after):\n%s", diff)
+		}
+		w.checkPools()
+	})
+}
+
+func (w *world) settings() store.Company {
+	w.t.Helper()
+	c, err := w.store.Company(context.Background(), w.company)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) pool(l licensing.License) store.Pool {
+	w.t.Helper()
+	p, err := w.store.Pool(context.Background(), w.company, string(l))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// TestUndo_ofConnection undoes what an identity provider did in many requests, but for whom somebody has seen to since.
+func TestUndo_ofConnection(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{LossPercent: 100}, map[licensing.License]int{plus: 10})
+		var people []string
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			people = append(people, w.create(name, plus).ID)
+		}
+		w.setActive(people[0], false) // before the accident
+		w.now = w.now.Add(time.Hour)
+		since := w.now
+		for _, id := range people[1:] {
+			w.setActive(id, false)
+		}
+		w.apply(licensing.DeleteAccount{ID: people[4]})
+		byAdmin := licensing.Change{Company: w.company, Actor: store.Actor{Kind: "admin", ID: "root"}, MayAssign: true, Request: "seen to", Do: licensing.SetMember{ID: people[1], MemberType: licensing.GuestMember}}
+		if _, err := w.dir.Apply(t.Context(), byAdmin); err != nil {
+			t.Fatal(err)
+		}
+		byAdmin.Request, byAdmin.Do = "undo", licensing.Undo{Connection: "okta", Since: since, Activate: activate}
+		r, err := w.dir.Apply(t.Context(), byAdmin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reasons := map[string]licensing.Reason{}
+		for _, u := range r.Undone {
+			reasons[u.Target] = u.Reason
+		}
+		want := map[string]licensing.Reason{people[1]: licensing.ChangedSince, people[2]: "", people[3]: "", people[4]: licensing.CannotUndo}
+		if diff := cmp.Diff(want, reasons); diff != "" {
+			t.Errorf("undone (-want +got):\n%s", diff)
+		}
+		w.check(people[0], base, store.StateHeld, licensing.AccountInactive)
+		w.check(people[2], plus, store.StateReserved, "")
+		w.check(people[3], plus, store.StateReserved, "")
+		// The undoing can be undone.
+		byAdmin.Request, byAdmin.Do = "undo of undo", licensing.Undo{Request: "undo", Activate: activate}
+		if _, err := w.dir.Apply(t.Context(), byAdmin); err != nil {
+			t.Fatal(err)
+		}
+		w.check(people[2], base, store.StateHeld, licensing.AccountInactive)
+		w.checkPools()
+	})
+}
