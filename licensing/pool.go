@@ -28,7 +28,7 @@ func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result
 	}
 	event := newEvent(c, d.now(), store.EventPool, ActionSetSeats, string(do.License), struct {
 		Total int `json:"total"`
-		From  int `json:"from"`
+		Was   int `json:"was"`
 	}{do.Total, was.Total})
 	if err := d.store.SetSeats(ctx, c.Company, string(do.License), do.Total, []store.Event{event}); err != nil {
 		return Result{}, err
@@ -47,7 +47,7 @@ func (d *Directory) setCeiling(ctx context.Context, c Change, do SetCeiling) (Re
 	}
 	event := newEvent(c, d.now(), store.EventPool, ActionSetCeiling, string(do.License), struct {
 		Ceiling int `json:"ceiling"`
-		From    int `json:"from"`
+		Was     int `json:"was"`
 	}{do.Ceiling, was.Ceiling})
 	if err := d.store.SetCeiling(ctx, c.Company, string(do.License), do.Ceiling, []store.Event{event}); err != nil {
 		return Result{}, err

@@ -155,7 +155,7 @@ func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Opera
 		}
 		return AddRule{Group: r.Group, Match: r.Match, License: License(r.License), Role: r.Role, Priority: r.Priority}, "", nil
 	case ActionSetSeats, ActionSetCeiling:
-		var was struct{ Total, Ceiling, From int }
+		var was struct{ Total, Ceiling, Was int }
 		if err := decode(&was); err != nil {
 			return nil, "", err
 		}
@@ -164,9 +164,9 @@ func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Opera
 		case err != nil:
 			return nil, "", fmt.Errorf("pool of %s: %w", e.Target, err)
 		case e.Action == ActionSetSeats && pool.Total == was.Total:
-			return SetSeats{License: License(e.Target), Total: was.From}, "", nil
+			return SetSeats{License: License(e.Target), Total: was.Was}, "", nil
 		case e.Action == ActionSetCeiling && pool.Ceiling == was.Ceiling:
-			return SetCeiling{License: License(e.Target), Ceiling: was.From}, "", nil
+			return SetCeiling{License: License(e.Target), Ceiling: was.Was}, "", nil
 		}
 		return nil, ChangedSince, nil
 	case ActionSetCompany:
