@@ -228,6 +228,12 @@ type SetUp struct {
 	Finish   bool                                      // whether that was the last: the link is used up and the account active
 }
 
+// AddDomain adds a domain that the company has proven to be its own.
+type AddDomain struct{ Name string } // folded
+
+// RemoveDomain takes a verified domain away. What people are by it they stay.
+type RemoveDomain struct{ Name string }
+
 func (CreateAccount) operation() {}
 func (UpdateAccount) operation() {}
 func (DeleteAccount) operation() {}
@@ -249,11 +255,13 @@ func (Invite) operation()        {}
 func (SetPassword) operation()   {}
 func (SetUp) operation()         {}
 func (Undo) operation()          {}
+func (AddDomain) operation()     {}
+func (RemoveDomain) operation()  {}
 
 // mayDo refuses what only a Super Admin does to others than one. What users, groups and roles are made to ask for is not refused but waits.
 func mayDo(c Change) error {
 	switch c.Do.(type) {
-	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide, Undo:
+	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide, Undo, AddDomain, RemoveDomain:
 		if !c.MayAssign {
 			return refuse(SuperAdminRequired, "")
 		}

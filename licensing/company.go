@@ -49,6 +49,9 @@ func (d *Directory) createCompany(ctx context.Context, c Change, do CreateCompan
 	if err := checkCompany(&company); err != nil {
 		return Result{}, err
 	}
+	if err := d.checkDomains(company.Domains); err != nil {
+		return Result{}, err
+	}
 	var pools []store.Pool
 	for _, l := range slices.Sorted(maps.Keys(do.Seats)) {
 		if err := checkSeats(l, do.Seats[l]); err != nil {

@@ -24,6 +24,7 @@ type Store interface {
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
 	UpdateCompany(ctx context.Context, c store.Company, sweep *store.Sweep, events []store.Event) (store.Company, error)
+	SetDomains(ctx context.Context, c store.Company, domains []string, events []store.Event) (store.Company, error)
 	DomainOwner(ctx context.Context, domain string) (string, error)
 	Connection(ctx context.Context, id string) (store.Connection, error)
 	SetBreaker(ctx context.Context, c store.Connection, was string, events []store.Event) error
@@ -146,6 +147,10 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.setMember(ctx, c, do)
 	case SetRole:
 		return d.setRole(ctx, c, do)
+	case AddDomain:
+		return d.addDomain(ctx, c, do)
+	case RemoveDomain:
+		return d.removeDomain(ctx, c, do)
 	case Undo:
 		return d.undo(ctx, c, do)
 	case Invite:

@@ -209,6 +209,7 @@ var scenes = map[string]scene{
 	"role_of_guest": refused(func(w *world) licensing.Operation {
 		return licensing.SetRole{ID: w.guest("carl"), Role: licensing.RoleUserAdmin}
 	}),
+	"webmail_domain":  refused(func(*world) licensing.Operation { return licensing.AddDomain{Name: "mail.yahoo.co.uk"} }),
 	"nothing_to_undo": refused(func(*world) licensing.Operation { return licensing.Undo{Request: "none"} }),
 	"changed_since": refused(func(w *world) licensing.Operation {
 		carl := w.create("carl").ID

@@ -52,6 +52,7 @@ const (
 	LinkInvalid          Reason = "link_invalid"
 	LinkExpired          Reason = "link_expired"
 	LinkUsed             Reason = "link_used"
+	WebmailDomain        Reason = "webmail_domain"
 	NothingToUndo        Reason = "nothing_to_undo"
 	ChangedSince         Reason = "changed_since"
 	CannotUndo           Reason = "cannot_undo"
@@ -100,6 +101,7 @@ var explanations = map[Reason]explanation{
 	LinkInvalid:          {"The link is not one that is good, or a later one has taken its place.", "Use the link in the latest message, or ask for another.", whoCompanyAdmin},
 	LinkExpired:          {"The link was good for some days, which are over.", "Ask for another one.", whoCompanyAdmin},
 	LinkUsed:             {"The link was used already, and the account is set up.", "Sign in, or ask for new credentials.", whoCompanyAdmin},
+	WebmailDomain:        {"People from everywhere have addresses at a webmail provider, so no company can have its domain to itself.", "Verify a domain of the company's own; people with webmail addresses can be promoted one by one.", whoSuperAdmin},
 	NothingToUndo:        {"Nothing was changed by what is to be undone.", "See the audit log for the requests that there were.", whoSuperAdmin},
 	ChangedSince:         {"It was changed again since, and that is not undone with it.", "Undo the later change first, or change it by hand.", whoSuperAdmin},
 	CannotUndo:           {"What was made or deleted is not undone: people and groups come and go with those who provision them.", "Let the identity provider provision them again, or change it by hand.", whoSuperAdmin},

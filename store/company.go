@@ -63,6 +63,9 @@ type Companies interface {
 	// Approval, RoleCeiling, Payment, PaymentAt, LossMin and LossPercent, and nothing else, with the sweep that carries it out (nil: there is nothing
 	// to do). Errors: ErrNotFound, ErrVersion unless the company is at c.Version. It gives what is stored.
 	UpdateCompany(ctx context.Context, c Company, sweep *Sweep, events []Event) (Company, error)
+	// SetDomains makes the verified domains of the company c those given, if it is still at c.Version. Errors: ErrNotFound, ErrVersion,
+	// *ConflictError (Domain). It gives what is stored.
+	SetDomains(ctx context.Context, c Company, domains []string, events []Event) (Company, error)
 	// Company gives one company by id, CompanyByName by its short name: ErrNotFound.
 	Company(ctx context.Context, id string) (Company, error)
 	CompanyByName(ctx context.Context, name string) (Company, error)

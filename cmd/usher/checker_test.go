@@ -241,7 +241,7 @@ func replay(action, target, detail string, known map[string]*state, used, total 
 		maps.Copy(total, d.Seats)
 	case "pool.set-seats":
 		total[target] = d.Total
-	case "user.create", "user.update":
+	case "user.create", "user.update", "user.invite", "user.activate":
 		if s == nil {
 			s = &state{Effective: "video-pro", State: "none"}
 			known[target] = s

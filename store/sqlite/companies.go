@@ -195,6 +195,63 @@ func (n *companies) update(c store.Company) store.Company {
 	return is
 }
 
+// SetDomains implements [store.Companies].
+func (s *Store) SetDomains(ctx context.Context, c store.Company, domains []string, events []store.Event) (store.Company, error) {
+	events, err := prepareEvents(events)
+	if err != nil {
+		return store.Company{}, err
+	}
+	domains = slices.Clone(domains)
+	err = s.writeCompany(ctx, c.ID, func(t *tx, co int64) error {
+		n, err := t.exec("UPDATE companies SET ver = ver + 1 WHERE co = ? AND ver = ?", co, c.Version)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrVersion
+		}
+		if _, err := t.exec("DELETE FROM domains WHERE co = ?", co); err != nil {
+			return err
+		}
+		if err := t.insertDomains(co, domains); err != nil {
+			return err
+		}
+		return t.log(co, events)
+	})
+	if err != nil {
+		return store.Company{}, err
+	}
+	return s.companies.setDomains(c.ID, c.Version+1, domains), nil
+}
+
+// setDomains takes in the domains of a company as they were stored, and gives it.
+func (n *companies) setDomains(id string, version int64, domains []string) store.Company {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := n.id[id]
+	is := known.copied()
+	is.Version, is.Domains = version, domains
+	if version > known.Version {
+		for _, d := range known.Domains {
+			delete(n.domain, d)
+		}
+		for _, d := range domains {
+			n.domain[d] = known
+		}
+		known.Company = is
+	}
+	return known.copied()
+}
+
+func (t *tx) insertDomains(co int64, domains []string) error {
+	for i, d := range domains {
+		if _, err := t.exec("INSERT INTO domains (domain, co, place) VALUES (?, ?, ?)", d, co, i); err != nil {
+			return conflict(err, "Domain", d)
+		}
+	}
+	return nil
+}
+
 // moved takes in that a company has come to a version by what is not among its settings.
 func (n *companies) moved(id string, version int64) {
 	n.mu.Lock()
@@ -220,12 +277,7 @@ func (t *tx) insertCompany(c store.Company) (co int64, err error) {
 	if co, err = t.integer("SELECT co FROM companies WHERE id = ?", c.ID); err != nil {
 		return 0, err
 	}
-	for i, d := range c.Domains {
-		if _, err := t.exec("INSERT INTO domains (domain, co, place) VALUES (?, ?, ?)", d, co, i); err != nil {
-			return 0, conflict(err, "Domain", d)
-		}
-	}
-	return co, nil
+	return co, t.insertDomains(co, c.Domains)
 }
 
 // conflict makes a ConflictError of an error that says that a value is taken.

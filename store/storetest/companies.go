@@ -3,7 +3,9 @@ package storetest
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -270,4 +272,58 @@ func testTokens(f *fixture) {
 	if log := f.log(f.company); len(log) != 1 {
 		f.Errorf("%d events, want one", len(log))
 	}
+}
+
+func testDomains(f *fixture) {
+	globex := f.newCompany("globex")
+	owner := func(domain, want string) {
+		f.Helper()
+		got, err := f.DomainOwner(f.ctx, domain)
+		if want == "" {
+			f.want("owner of "+domain, err, store.ErrNotFound)
+			return
+		}
+		f.check(err)
+		f.same("owner of "+domain, got, want)
+	}
+	acme, err := f.Company(f.ctx, f.company)
+	f.check(err)
+	stale := acme
+	acme, err = f.SetDomains(f.ctx, acme, []string{"a.example", "b.example"}, []store.Event{f.event("domains.set", acme.ID)})
+	f.check(err)
+	f.same("stored", acme.Domains, []string{"a.example", "b.example"})
+	f.same("the version", acme.Version, stale.Version+1)
+	owner("b.example", acme.ID)
+	_, err = f.SetDomains(f.ctx, stale, nil, []store.Event{f.event("lost", acme.ID)})
+	f.want("on a stale version", err, store.ErrVersion)
+	_, err = f.SetDomains(f.ctx, globex, []string{"c.example", "a.example"}, []store.Event{f.event("lost", globex.ID)})
+	f.wantConflict("a domain of another", err, "Domain", "a.example")
+	owner("c.example", "")
+	acme, err = f.SetDomains(f.ctx, acme, []string{"b.example", "d.example"}, nil)
+	f.check(err)
+	owner("a.example", "")
+	owner("d.example", acme.ID)
+	globex, err = f.SetDomains(f.ctx, globex, []string{"a.example"}, nil)
+	f.check(err)
+	owner("a.example", globex.ID)
+	got, err := f.Company(f.ctx, acme.ID)
+	f.check(err)
+	f.same("read", got, acme)
+	f.same("events", len(f.log(acme.ID)), 1)
+}
+
+// testDomainStorm has companies fight over one domain.
+func testDomainStorm(f *fixture) {
+	const rivals = 8
+	var all []store.Company
+	for i := range rivals {
+		all = append(all, f.newCompany(fmt.Sprintf("rival-%d", i)))
+	}
+	var won atomic.Int64
+	together(rivals, func(i int) {
+		if _, err := f.SetDomains(f.ctx, all[i], []string{"a.example"}, nil); err == nil {
+			won.Add(1)
+		}
+	})
+	f.same("who have it", won.Load(), int64(1))
 }

@@ -71,6 +71,58 @@ func (m *Map) UpdateCompany(ctx context.Context, c store.Company, sweep *store.S
 	return copyCompany(stored), err
 }
 
+// SetDomains implements [store.Companies]. A domain is claimed before the company has it, and given back after it has it no more.
+func (m *Map) SetDomains(ctx context.Context, c store.Company, domains []string, events []store.Event) (store.Company, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Company{}, err
+	}
+	defer end()
+	was, err := m.company(c.ID)
+	if err != nil {
+		return store.Company{}, err
+	}
+	if was.Version != c.Version {
+		return store.Company{}, store.ErrVersion
+	}
+	claim := store.NewID()
+	for _, d := range domains {
+		if slices.Contains(was.Domains, d) {
+			continue
+		}
+		if err := m.claimName(domainName, "", d, c.ID, claim); err != nil {
+			m.freeDomains(domains, claim)
+			return store.Company{}, err
+		}
+	}
+	var stored store.Company
+	news := notices(nil, events)
+	err = m.companies.update(c.ID, func(old fact[store.Company]) (fact[store.Company], error) {
+		if old.value.Version != c.Version {
+			return old, store.ErrVersion
+		}
+		stored = copyCompany(old.value)
+		stored.Version, stored.Domains = c.Version+1, slices.Clone(domains)
+		return old.with(stored, news), nil
+	})
+	if err != nil {
+		m.freeDomains(domains, claim)
+		return store.Company{}, err
+	}
+	for _, d := range was.Domains {
+		if row, _, ok := m.names.get(join(domainName, "", d)); ok && row.holder == c.ID && !slices.Contains(domains, d) {
+			m.freeName(domainName, "", d, row.claim)
+		}
+	}
+	return copyCompany(stored), nil
+}
+
+func (m *Map) freeDomains(domains []string, claim string) {
+	for _, d := range domains {
+		m.freeName(domainName, "", d, claim)
+	}
+}
+
 // PutLocalAdmin implements [store.Companies]. The company's version decides between those who change its admins.
 func (m *Map) PutLocalAdmin(ctx context.Context, c store.Company, a store.LocalAdmin, events []store.Event) error {
 	end, err := m.begin(ctx)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -69,7 +70,10 @@ func (m *Map) carries(row nameRow, k string) bool {
 	case connectionName:
 		_, err := m.connections.read(row.holder)
 		return err == nil
-	default: // the names and domains of companies, which never change
+	case domainName:
+		c, err := m.companies.read(row.holder)
+		return err == nil && slices.Contains(c.Domains, last(k))
+	default: // the names of companies, which never change
 		_, err := m.companies.read(row.holder)
 		return err == nil
 	}

@@ -57,7 +57,9 @@ func (m *Map) ListAdminSessions(ctx context.Context, company string) ([]store.Ad
 	}
 	defer end()
 	all := m.sessions.readAll(listed(company))
-	slices.SortFunc(all, func(a, b store.AdminSession) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(all, func(a, b store.AdminSession) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
 	return all, nil
 }
 

@@ -19,6 +19,8 @@ func Run(t *testing.T, open func(t *testing.T, indexes []query.Index) store.Stor
 		{"Companies", testCompanies},
 		{"Company is all or nothing", testCompanyConflicts},
 		{"Companies changed", testCompanyUpdate},
+		{"Domains", testDomains},
+		{"Domains under concurrency", testDomainStorm},
 		{"Companies changed under concurrency", testCompanyUpdateStorm},
 		{"Connections", testConnections},
 		{"Local admins", testLocalAdmins},

@@ -335,6 +335,25 @@ func (c *Client) Mails(ctx context.Context, company string, f MailFilter) (MailP
 	return out, err
 }
 
+// Domains lists the verified domains of a company.
+func (c *Client) Domains(ctx context.Context, company string) ([]Domain, error) {
+	var out list[Domain]
+	err := c.do(ctx, http.MethodGet, &out, nil, "companies", company, "domains")
+	return out.Items, err
+}
+
+// AddDomain verifies a domain.
+func (c *Client) AddDomain(ctx context.Context, company string, in NewDomain) (Domain, error) {
+	var out Domain
+	err := c.do(ctx, http.MethodPost, &out, in, "companies", company, "domains")
+	return out, err
+}
+
+// RemoveDomain gives a domain up.
+func (c *Client) RemoveDomain(ctx context.Context, company, domain string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "domains", domain)
+}
+
 // Undo undoes a change set and says what came of each change in it.
 func (c *Client) Undo(ctx context.Context, company string, in Undoing) ([]Undone, error) {
 	var out list[Undone]

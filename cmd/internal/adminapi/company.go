@@ -18,7 +18,6 @@ import (
 
 var (
 	companyName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	domainName  = regexp.MustCompile(`^([\pL\pN]([\pL\pN-]*[\pL\pN])?\.)+[\pL\pN-]+$`)
 )
 
 func (h *Handler) listCompanies(ctx context.Context, _ call) (any, error) {
@@ -61,9 +60,9 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 		do.Seats[l] = total
 	}
 	for _, domain := range in.Domains {
-		folded := query.Fold(strings.TrimSuffix(domain, "."))
-		if !domainName.MatchString(folded) {
-			return nil, problem(http.StatusBadRequest, "%q is not a domain name.", domain)
+		folded, err := parseDomain(domain)
+		if err != nil {
+			return nil, err
 		}
 		if !slices.Contains(do.Company.Domains, folded) {
 			do.Company.Domains = append(do.Company.Domains, folded)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -68,6 +69,8 @@ type Config struct {
 	Store     Store
 	Directory Directory
 	Registry  *schema.Registry // the schemas that all companies have
+	Resolver  Resolver         // nil: the machine's
+	DomainKey []byte           // of the records that prove domains
 	SendsMail bool             // whether somebody sends what is in the outbox
 	Hasher    *credential.Hasher
 	Sealer    *credential.Sealer // of the secrets of one-time passwords
@@ -87,6 +90,8 @@ type Handler struct {
 	registry    *schema.Registry
 	users       *scim.Users
 	sendsMail   bool
+	resolver    Resolver
+	domainKey   []byte
 	hasher      *credential.Hasher
 	sealer      *credential.Sealer
 	tries       *tries
@@ -105,10 +110,13 @@ type Handler struct {
 func NewHandler(c Config) *Handler {
 	h := &Handler{
 		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
-		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, hasher: c.Hasher, sealer: c.Sealer, tries: newTries(), mux: http.NewServeMux(), least: map[string]authority{},
+		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, resolver: c.Resolver, domainKey: c.DomainKey, hasher: c.Hasher, sealer: c.Sealer, tries: newTries(), mux: http.NewServeMux(), least: map[string]authority{},
 	}
 	if h.clock == nil {
 		h.clock = time.Now
+	}
+	if h.resolver == nil {
+		h.resolver = net.DefaultResolver
 	}
 	if h.changed == nil {
 		h.changed = func() {}
@@ -279,7 +287,8 @@ func (h *Handler) problemOf(c call, err error) *Problem {
 // statusOf gives the status of a refusal: what was asked for is no such thing, or does not go with what there is, or may not be done.
 func statusOf(r licensing.Reason) int {
 	switch r {
-	case licensing.UnknownSetting, licensing.NotAPaidLicense, licensing.NegativeSeats, licensing.NoCondition, licensing.InThePast, licensing.NoAddress:
+	case licensing.UnknownSetting, licensing.NotAPaidLicense, licensing.NegativeSeats, licensing.NoCondition, licensing.InThePast, licensing.NoAddress,
+		licensing.WebmailDomain:
 		return http.StatusBadRequest
 	case licensing.UnknownGroup, licensing.NothingToUndo:
 		return http.StatusNotFound

@@ -72,6 +72,9 @@ func (h *Handler) routes() []route {
 		{superAdmin, "POST " + company + "/undo", in(h.undoChanges), "Undo what one request did, or one connection since a time.", Undoing{}, list[Undone]{}, nil},
 		{superAdmin, "PUT " + company + "/undo/preview", in(h.previewUndo), "What that would undo. Nothing is changed.", Undoing{}, list[Undone]{}, nil},
 
+		{userAdmin, "GET " + company + "/domains", in(h.listDomains), "The verified domains.", nil, list[Domain]{}, nil},
+		{superAdmin, "POST " + company + "/domains", in(h.addDomain), "Verify a domain by a TXT record, which the refusal names.", NewDomain{}, Domain{}, nil},
+		{superAdmin, "DELETE " + company + "/domains/{domain}", in(h.removeDomain), "Give a domain up.", nil, nil, nil},
 		{userAdmin, "GET " + company + "/admins", in(h.listAdmins), "The local admins.", nil, list[Admin]{}, nil},
 		{superAdmin, "PUT " + admin, in(h.putAdmin), "Add a local admin, or change one.", AdminChange{}, ChangedAdmin{}, nil},
 		{superAdmin, "DELETE " + admin, in(h.removeAdmin), "Remove a local admin.", nil, nil, nil},

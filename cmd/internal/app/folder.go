@@ -28,6 +28,7 @@ type Folder struct {
 	auth      *authenticator
 	cursorKey []byte
 	links     *setup.Links
+	domainKey []byte
 	hasher    *credential.Hasher
 	sealer    *credential.Sealer
 	log       *slog.Logger
@@ -60,7 +61,7 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot keep the key of the links in invitations: %w", err), s.Close())
 	}
-	f.links = setup.NewLinks([setup.KeySize]byte(linkKey))
+	f.links, f.domainKey = setup.NewLinks([setup.KeySize]byte(linkKey)), linkKey
 	f.directory.Links = f.links.Hash
 	sealKey, err := keyIn(filepath.Join(dir, "secrets.key"), credential.KeySize)
 	if err != nil {
@@ -95,7 +96,7 @@ func (f *Folder) Admin() http.Handler { return f.admin(adminapi.Config{}) }
 
 // admin makes the admin API with what the configuration has already.
 func (f *Folder) admin(c adminapi.Config) *adminapi.Handler {
-	c.Hasher, c.Sealer = f.hasher, f.sealer
+	c.Hasher, c.Sealer, c.DomainKey = f.hasher, f.sealer, f.domainKey
 	c.Store, c.Directory, c.Registry, c.Changed, c.Logger = f.store, f.directory, f.registry, f.auth.forget, f.log
 	return adminapi.NewHandler(c)
 }

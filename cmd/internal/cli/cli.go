@@ -24,7 +24,12 @@ type commands struct {
 		Create companyCreate `cmd:"" help:"Add a company."`
 		List   companyList   `cmd:"" help:"List the companies."`
 		Set    companySet    `cmd:"" help:"Change the tier, the policies or the payment of a company."`
-		Next   companyNext   `cmd:"" help:"List what waits for an admin: people, requests, payments, tokens."`
+		Domain struct {
+			Add    domainAdd    `cmd:"" help:"Verify a domain by a record in the DNS."`
+			List   domainList   `cmd:"" help:"List the verified domains."`
+			Remove domainRemove `cmd:"" help:"Give a domain up."`
+		} `cmd:"" help:"Domains that the company has verified."`
+		Next companyNext `cmd:"" help:"List what waits for an admin: people, requests, payments, tokens."`
 	} `cmd:"" help:"Companies."`
 	Connection struct {
 		List   connectionList   `cmd:"" help:"List the connections of a company, with the quirks that were needed."`
