@@ -113,7 +113,7 @@ func TestStorm(t *testing.T) {
 	if found.people < 20 || found.events < 500 {
 		t.Errorf("that was no storm: %d people, %d events", found.people, found.events)
 	}
-	if !t.Failed() {
+	if !t.Failed() && os.Getenv("USHER_SCALE") != "full" { // it takes a while for each way, and is the same at any size
 		checkChecker(t, file)
 	}
 }
