@@ -173,6 +173,9 @@ func (d *Directory) trip(ctx context.Context, s situation, c store.Connection, l
 	}
 	d.log.LogAttrs(ctx, slog.LevelWarn, "a connection takes away so much that it was stopped: let it pass or refuse it",
 		slog.String("company", s.company.Name), slog.String("connection", c.Name), slog.Int("lost", lost), slog.Int("limit", limit))
+	if err == nil {
+		d.alert(ctx, s, LossAlert{Company: s.company.Display, Name: s.company.Name, Connection: c.Name, Lost: lost, Limit: limit})
+	}
 	return err
 }
 

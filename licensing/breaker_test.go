@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"usher/licensing"
 	"usher/store"
@@ -181,5 +184,43 @@ func TestBreaker_limits(t *testing.T) {
 			w.apply(w.deactivate(id))
 		}
 		w.wantRefusal(licensing.SetCompany{LossPercent: &over}, licensing.UnknownSetting)
+	})
+}
+
+// TestBreaker_alert: the admins are written to once, as far as their names are addresses.
+func TestBreaker_alert(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		least := 1
+		w := newWorld(t, s, store.Company{LossMin: least, LossPercent: 1, Display: "Acme"}, nil)
+		posted := 0
+		w.dir.Posted = func() { posted++ }
+		for _, login := range []string{"root", "ops@acme.example"} {
+			company, err := s.Company(t.Context(), w.company)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutLocalAdmin(t.Context(), company, store.LocalAdmin{ID: store.NewID(), Company: w.company, Login: login, Role: licensing.RoleSuperAdmin}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.connect("okta")
+		people := w.crowd(4)
+		boss, gone := w.create("boss@acme.example").ID, w.create("gone@acme.example").ID
+		for _, id := range []string{boss, gone} {
+			w.apply(licensing.SetRole{ID: id, Role: licensing.RoleUserAdmin})
+		}
+		w.apply(w.deactivate(gone))
+		for _, id := range people[:3] {
+			w.wantRefusal(w.deactivate(id), licensing.TooManyLosses)
+		}
+		var to []string
+		for _, m := range w.mails() {
+			to = append(to, m.Kind+" "+m.To+" "+string(m.Data))
+		}
+		slices.Sort(to)
+		const says = ` {"company":"Acme","name":"acme","connection":"okta","lost":1,"limit":1}`
+		if diff := cmp.Diff([]string{"losses boss@acme.example" + says, "losses ops@acme.example" + says}, to); diff != "" || posted != 1 {
+			t.Errorf("%d posted, mails (-want +got):\n%s", posted, diff)
+		}
 	})
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"usher/store"
+	"usher/store/query"
 )
 
 // Store is what the directory needs of the store.
@@ -20,6 +22,8 @@ type Store interface {
 	store.Rules
 	store.Sweeps
 	store.Events
+	PostMails(ctx context.Context, company string, mails []store.Mail) error
+	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
 	Company(ctx context.Context, id string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
 	CreateCompany(ctx context.Context, c store.Company, pools []store.Pool, admin *store.LocalAdmin, events []store.Event) (store.Company, error)
@@ -81,6 +85,13 @@ func NewDirectory(s Store, clock func() time.Time, log *slog.Logger) *Directory 
 		clock = time.Now
 	}
 	return &Directory{store: s, clock: clock, log: log, holder: store.NewID(), webmail: webmail(), pending: newPending()}
+}
+
+// AddWebmail adds domains of webmail providers to those that the directory knows. It is called before the directory is used.
+func (d *Directory) AddWebmail(domains ...string) {
+	for _, domain := range domains {
+		d.webmail[strings.TrimSuffix(query.Fold(domain), ".")] = true
+	}
 }
 
 // turn waits until nobody else in this process does what is named and gives the function that ends the turn.

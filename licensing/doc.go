@@ -26,6 +26,8 @@
 //     Entra's group-based licensing: who pushes a tree of groups would not expect the whole tree to take seats.
 //   - A rule on a value follows the value: it is asked again with each change of a person's document. What a change of rules would do can
 //     be seen before ([Directory.Forecast]).
+//   - A seat is reserved until the person takes the account into use (by a link, a password that was assigned, or the first sign-on), and
+//     active from then on. Both count.
 //   - A connection takes something away from only so many people within an hour, unless an admin lets it: a wrong filter costs no more.
 //   - What concerns more than one account (a group, a rule) is one atomic write of the fact and a sweep over the accounts, which
 //     survives a crash.
@@ -42,6 +44,9 @@
 //	rules                             app TestDoors/rule, TestRule_onValue, TestRule_race
 //	assignment by a Super Admin       app TestDoors/admin-assign, TestAssign
 //	the end of an assignment          TestAssign
+//	people whom admins add            app TestDoors/admin-add, TestActivation_atCreation
+//	set-up of an account, passwords   app TestDoors/setup, TestSetUp
+//	undoing                           app TestDoors/undo, TestUndo, TestUndo_ofConnection
 //	decisions on requests             app TestDoors/admin-approve, TestDecide
 //	promotion and demotion            app TestDoors/admin-promote, TestSetMember, TestMove
 //	seats bought and returned         app TestDoors/seats, TestDirectory_queueFillsByItself

@@ -12,7 +12,7 @@ type Mail struct {
 	ID      string // UUIDv7; the message carries it too, so that one that arrives twice can be told
 	Version int64  // grows with each update; set by the store
 	Company string
-	Account string // whom it is about
+	Account string // whom it is about; may be empty
 	Kind    string // which message; the kinds are those of whoever sends it
 	To      string // the address
 	Data    json.RawMessage
@@ -35,6 +35,8 @@ const (
 
 // Outbox keeps mails until some time after they were sent.
 type Outbox interface {
+	// PostMails puts mails into the outbox that tell of no change of an account.
+	PostMails(ctx context.Context, company string, mails []Mail) error
 	// DueMails gives up to limit mails of all companies that are queued or being sent and were due at now, those due first before others.
 	DueMails(ctx context.Context, now time.Time, limit int) ([]Mail, error)
 	// UpdateMail stores State, Due, Attempts, Error and Done of the mail with m's id if it is still at m.Version, which grows: ErrNotFound,

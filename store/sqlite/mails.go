@@ -67,6 +67,11 @@ func (s *Store) selectMails(c *conn, rest string, args ...any) ([]store.Mail, er
 	return all, r.err
 }
 
+// PostMails implements [store.Outbox].
+func (s *Store) PostMails(ctx context.Context, company string, mails []store.Mail) error {
+	return s.writeCompany(ctx, company, func(t *tx, co int64) error { return t.post(co, mails) })
+}
+
 // DueMails implements [store.Outbox].
 func (s *Store) DueMails(ctx context.Context, now time.Time, limit int) (due []store.Mail, err error) {
 	err = s.read(ctx, func(c *conn) error {

@@ -83,6 +83,13 @@ func testMails(f *fixture) {
 	stranger.Company, stranger.Version = globex.ID, 1
 	f.want("of another company", f.UpdateMail(f.ctx, stranger), store.ErrNotFound)
 
+	alert := f.mail(store.Account{Company: globex.ID})
+	f.check(f.PostMails(f.ctx, globex.ID, []store.Mail{alert}))
+	alert.Version = 1
+	posted, err := f.ListMails(f.ctx, globex.ID, "", "", 1)
+	f.check(err)
+	f.same("posted by itself", posted, []store.Mail{alert})
+
 	n, err := f.DropMails(f.ctx, first.Done)
 	f.check(err)
 	f.same("dropped too early", n, 0)

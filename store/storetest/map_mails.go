@@ -22,6 +22,20 @@ func (m *Map) moveMails() {
 	}
 }
 
+// PostMails implements [store.Outbox].
+func (m *Map) PostMails(ctx context.Context, _ string, mails []store.Mail) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, mail := range mails {
+		mail.Version, mail.Data = 1, slices.Clone(mail.Data)
+		m.mails.insert(mail.ID, mail)
+	}
+	return nil
+}
+
 // mailsThat gives those in the outbox that are wanted, in the order of their ids, which is that of their creation.
 func (m *Map) mailsThat(wanted func(store.Mail) bool) []store.Mail {
 	m.moveMails()

@@ -67,6 +67,7 @@ func (a *App) open(ctx context.Context, c Config) error {
 	if a.folder, err = OpenFolder(ctx, c.DataFolder(), a.log); err != nil {
 		return err
 	}
+	a.folder.directory.AddWebmail(c.Webmail...)
 	if a.folder.registry, err = c.registry(); err != nil {
 		return fmt.Errorf("schemas: %w", err)
 	}

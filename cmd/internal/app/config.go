@@ -27,6 +27,8 @@ type Config struct {
 	PublicURL string `toml:"public_url"`
 	TLSCert   string `toml:"tls_cert"` // PEM file; without it the server speaks plain HTTP, for use behind a proxy
 	TLSKey    string `toml:"tls_key"`
+	// Webmail are more domains of webmail providers, beside those that usher knows: people with addresses there begin as guests.
+	Webmail []string `toml:"webmail"`
 	// Schemas are extension schemas that all companies have, beside those of their own.
 	Schemas []SchemaFile `toml:"schemas"`
 	Limits  Limits       `toml:"limits"`

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"usher/cmd/internal/mail"
 )
 
 func TestConfig(t *testing.T) {
@@ -16,6 +18,13 @@ func TestConfig(t *testing.T) {
 addr = "0.0.0.0:8443"
 data = "/var/lib/usher"
 public_url = "https://usher.example.com/"
+webmail = ["mail.example"]
+
+[mail]
+server = "smtp.example.com:587"
+from = "usher@example.com"
+user = "usher"
+password = "secret"
 
 [limits]
 page = 500
@@ -27,7 +36,8 @@ rate_burst = 50
 		t.Fatal(err)
 	}
 	want := Config{
-		Addr: "0.0.0.0:8443", Data: "/var/lib/usher", PublicURL: "https://usher.example.com/",
+		Addr: "0.0.0.0:8443", Data: "/var/lib/usher", PublicURL: "https://usher.example.com/", Webmail: []string{"mail.example"},
+		Mail:   mail.Config{Server: "smtp.example.com:587", From: "usher@example.com", User: "usher", Password: "secret"},
 		Limits: Limits{Page: 500, QueryTime: 2 * time.Second, Rate: 25.5, RateBurst: 50},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -63,6 +73,7 @@ func TestConfig_Refused(t *testing.T) {
 		{"unknown key", `adr = "x"`, []string{"usher.toml", `unknown key "adr"`}},
 		{"unknown key in a table", "[limits]\npages = 1", []string{`unknown key "limits.pages"`}},
 		{"unknown table", "[limit]\npage = 1", []string{`unknown key "limit"`}},
+		{"mail without a sender", "[mail]\nserver = \"smtp.example.com:587\"", []string{"mail: from"}},
 		{"two unknown keys", "a = 1\nb = 2", []string{`"a"`, `"b"`}},
 		{"wrong type", `addr = 5`, []string{"usher.toml", "addr"}},
 		{"not TOML", "addr = \"x\"\nwhat", []string{"usher.toml, line 2"}},

@@ -187,6 +187,40 @@ func TestDoors(t *testing.T) {
 			d.has("a guest again", gil, base, "blocked")
 			held(d, bob)
 		},
+		"admin-add": func(d *doorway) {
+			bob := d.create("bob", plus)
+			out, err := d.admin.AddPeople(d.t.Context(), "acme", adminapi.NewPeople{License: plus, Setup: "credentials", People: []adminapi.NewPerson{{Email: "ada@acme.example"}}})
+			d.check(err)
+			ada := out.Items[0].Account.ID
+			d.has("added", ada, base, "waiting")
+			d.must(http.StatusNoContent, http.MethodDelete, "/Users/"+bob, "", nil)
+			d.has("in use at once", ada, plus, "active")
+			carl := d.create("carl", plus)
+			d.check(d.admin.DeleteAccount(d.t.Context(), "acme", ada))
+			held(d, carl)
+		},
+		"setup": func(d *doorway) {
+			out, err := d.admin.AddPeople(d.t.Context(), "acme", adminapi.NewPeople{License: plus, People: []adminapi.NewPerson{{Email: "ada@acme.example"}}})
+			d.check(err)
+			ada := out.Items[0].Account.ID
+			held(d, ada)
+			d.setUp("ada@acme.example")
+			d.has("set up", ada, plus, "active")
+			d.patch(ada, `{"op":"replace","value":{"active":false}}`)
+			d.patch(ada, `{"op":"replace","value":{"active":true}}`)
+			d.has("back", ada, plus, "active")
+		},
+		"undo": func(d *doorway) {
+			ada := d.create("ada", plus)
+			d.patch(ada, `{"op":"replace","value":{"active":false}}`)
+			log, err := d.admin.Events(d.t.Context(), "acme", adminapi.EventFilter{})
+			d.check(err)
+			undone, err := d.admin.Undo(d.t.Context(), "acme", adminapi.Undoing{Request: log.Items[len(log.Items)-1].Request})
+			if err != nil || len(undone) != 1 || undone[0].Reason != "" {
+				d.t.Errorf("undone: %+v, %v", undone, err)
+			}
+			held(d, ada)
+		},
 		"seats": func(d *doorway) {
 			ada, bob := d.create("ada", plus), d.create("bob", plus)
 			_, err := d.admin.SetSeats(d.t.Context(), "acme", plus, 2)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -58,6 +59,42 @@ func (p *postbox) Data(r io.Reader) error {
 	return err
 }
 
+// fillIn goes through the set-up behind a link.
+func (s *site) fillIn(link string) {
+	s.t.Helper()
+	for _, step := range []struct {
+		name string
+		form url.Values
+	}{
+		{"name", url.Values{"given": {"Ada"}, "family": {"Lovelace"}}},
+		{"sign-in", url.Values{"password": {"correct horse battery"}, "again": {"correct horse battery"}}},
+		{"time-zone", url.Values{"zone": {"Europe/London"}}},
+	} {
+		resp, err := http.PostForm(link+"?step="+step.name, step.form)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			s.t.Fatalf("%s: status %d", step.name, resp.StatusCode)
+		}
+	}
+}
+
+// setUp goes through the set-up of the person whose invitation is in the outbox.
+func (s *site) setUp(address string) {
+	s.t.Helper()
+	mails, err := s.app.folder.store.DueMails(s.t.Context(), time.Now(), 10)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, m := range mails {
+		if m.To == address {
+			s.fillIn(s.app.folder.links.URL(s.app.url, m))
+		}
+	}
+}
+
 // TestInvitation has an admin add a person over the network, a real mail server bring the invitation, and the person set up the account at
 // the link in it.
 func TestInvitation(t *testing.T) {
@@ -86,22 +123,7 @@ func TestInvitation(t *testing.T) {
 		t.Errorf("the message is %s", message)
 	}
 	link := regexp.MustCompile(regexp.QuoteMeta(s.app.url) + `/setup/[\w-]+`).FindString(message)
-	for _, form := range []url.Values{
-		{"given": {"Ada"}, "family": {"Lovelace"}}, {"password": {"correct horse battery"}, "again": {"correct horse battery"}}, {"zone": {"Europe/London"}},
-	} {
-		step := map[bool]string{true: "name", false: "sign-in"}[form.Has("given")]
-		if form.Has("zone") {
-			step = "time-zone"
-		}
-		resp, err := http.PostForm(link+"?step="+step, form)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: status %d", step, resp.StatusCode)
-		}
-	}
+	s.fillIn(link)
 	a, err := s.admin.Account(t.Context(), "acme", "ada@acme.example")
 	if err != nil || a.Activation != "active" || a.LicenseState != "active" || a.Display != "Ada Lovelace" {
 		t.Errorf("the account is %+v, %v", a, err)

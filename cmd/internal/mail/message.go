@@ -39,26 +39,50 @@ func newComposer(from string, link func(store.Mail) string) (*composer, error) {
 	return &composer{from, link, t, h}, nil
 }
 
-// invitation is what the templates of an invitation are filled in with.
-type invitation struct {
-	licensing.Invitation
-	Link, Day string
+// words gives what the templates of a mail are filled in with, and its subject.
+func (c *composer) words(m store.Mail) (fill any, subject string, err error) {
+	switch m.Kind {
+	case licensing.MailInvite:
+		var says licensing.Invitation
+		if err := read(m, &says); err != nil {
+			return nil, "", err
+		}
+		oneLine(&says.Company, &says.Name, &says.By)
+		return struct {
+			licensing.Invitation
+			Link, Day string
+		}{says, c.link(m), says.Until.UTC().Format("2 January 2006")}, "Your account at " + says.Company, nil
+	case licensing.MailLosses:
+		var says licensing.LossAlert
+		if err := read(m, &says); err != nil {
+			return nil, "", err
+		}
+		oneLine(&says.Company, &says.Connection)
+		return says, "An identity provider of " + says.Company + " was stopped", nil
+	}
+	return nil, "", fmt.Errorf("there is no message of the kind %q", m.Kind)
+}
+
+func read(m store.Mail, into any) error {
+	if err := json.Unmarshal(m.Data, into); err != nil {
+		return fmt.Errorf("what it is to say cannot be read: %w", err)
+	}
+	return nil
+}
+
+// oneLine keeps what people have entered from beginning lines of its own.
+func oneLine(texts ...*string) {
+	for _, s := range texts {
+		*s = strings.Join(strings.Fields(*s), " ")
+	}
 }
 
 // message makes the message of a mail. Its error says what is wrong with the mail: trying again would not help.
 func (c *composer) message(m store.Mail) (*smtp.Msg, error) {
-	if m.Kind != licensing.MailInvite {
-		return nil, fmt.Errorf("there is no message of the kind %q", m.Kind)
+	fill, subject, err := c.words(m)
+	if err != nil {
+		return nil, err
 	}
-	var says licensing.Invitation
-	if err := json.Unmarshal(m.Data, &says); err != nil {
-		return nil, fmt.Errorf("what it is to say cannot be read: %w", err)
-	}
-	// What people have entered may not begin lines of its own.
-	for _, s := range []*string{&says.Company, &says.Name, &says.By} {
-		*s = strings.Join(strings.Fields(*s), " ")
-	}
-	fill := invitation{says, c.link(m), says.Until.UTC().Format("2 January 2006")}
 	var plain, rich bytes.Buffer
 	if err := c.text.ExecuteTemplate(&plain, m.Kind+".txt", fill); err != nil {
 		return nil, err
@@ -81,7 +105,7 @@ func (c *composer) message(m store.Mail) (*smtp.Msg, error) {
 	msg.SetMessageIDWithValue(m.ID + "@" + domain) // the same at each attempt, so that a second copy can be told
 	msg.SetDateWithValue(m.Created)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: out-of-office replies are of no use to us
-	msg.Subject("Your account at " + says.Company)
+	msg.Subject(subject)
 	msg.SetBodyString(smtp.TypeTextPlain, plain.String())
 	msg.AddAlternativeString(smtp.TypeTextHTML, rich.String())
 	return msg, nil

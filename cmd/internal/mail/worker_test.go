@@ -540,6 +540,27 @@ func TestWorker_several(t *testing.T) {
 	}
 }
 
+// TestWorker_losses tells an admin of a connection that was stopped.
+func TestWorker_losses(t *testing.T) {
+	s := newServer(t, nil)
+	b := newBench(t, s, nil)
+	b.add("m-1", licensing.Invitation{})
+	m := b.mails["m-1"]
+	m.Kind, m.Data = licensing.MailLosses, json.RawMessage(`{"company":"Acme","name":"acme","connection":"okta","lost":21,"limit":20}`)
+	b.mails["m-1"] = m
+	b.work(t)
+	b.wants(t, "m-1", store.MailSent, "")
+	header, bodies := parts(t, s.received[0])
+	if got := header.Get("Subject"); got != "An identity provider of Acme was stopped" {
+		t.Errorf("subject %q", got)
+	}
+	for kind, text := range bodies {
+		if !strings.Contains(text, "from 21 people of Acme") || !strings.Contains(text, `--losses pass`) || strings.Contains(text, "/setup/") {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+}
+
 // TestWorker_names has people with names that try to be headers.
 func TestWorker_names(t *testing.T) {
 	s := newServer(t, nil)
