@@ -69,6 +69,13 @@ func (c *Client) ChangeCompany(ctx context.Context, company string, change Compa
 	return out, err
 }
 
+// ForecastCompany says what ChangeCompany would do.
+func (c *Client) ForecastCompany(ctx context.Context, company string, change CompanyChange) (licensing.CompanyForecast, error) {
+	var out licensing.CompanyForecast
+	err := c.do(ctx, http.MethodPut, &out, change, "companies", company, "forecast")
+	return out, err
+}
+
 // NextSteps lists what waits for an admin of a company, the most urgent first.
 func (c *Client) NextSteps(ctx context.Context, company string) ([]NextStep, error) {
 	var out list[NextStep]

@@ -85,11 +85,11 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	return out, nil
 }
 
-// changeCompany sets settings. What would end single sign-on for people must be confirmed by whoever asks for it.
-func (h *Handler) changeCompany(ctx context.Context, c call, company store.Company) (any, error) {
+// settings reads the settings that a request asks for.
+func (h *Handler) settings(c call) (licensing.SetCompany, CompanyChange, error) {
 	var in CompanyChange
 	if err := c.read(&in); err != nil {
-		return nil, err
+		return licensing.SetCompany{}, in, err
 	}
 	do := licensing.SetCompany{
 		Display: in.Display, Tier: in.Tier, SeatPolicy: in.SeatPolicy, GuestPolicy: in.GuestPolicy, RoleCeiling: in.RoleCeiling, Approval: in.Approval, Invites: in.Invites,
@@ -101,12 +101,30 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 	}
 	if in.Payment != "" {
 		if c.authority < operatorOnly { // nobody says of themselves that they have paid
-			return nil, c.lacks(operatorOnly)
+			return do, in, c.lacks(operatorOnly)
 		}
 		do.Payment = &licensing.Payment{State: in.Payment, At: in.PaymentAt}
 	}
+	return do, in, nil
+}
+
+// forecastCompany says what changeCompany would do.
+func (h *Handler) forecastCompany(ctx context.Context, c call, company store.Company) (any, error) {
+	do, _, err := h.settings(c)
+	if err != nil {
+		return nil, err
+	}
+	return h.directory.ForecastCompany(ctx, h.change(c, company.ID, nil), do)
+}
+
+// changeCompany sets settings. What would end single sign-on for people must be confirmed by whoever asks for it.
+func (h *Handler) changeCompany(ctx context.Context, c call, company store.Company) (any, error) {
+	do, in, err := h.settings(c)
+	if err != nil {
+		return nil, err
+	}
 	if in.Tier != nil && *in.Tier == licensing.TierFree && company.Tier != licensing.TierFree {
-		if err := h.mayDowngrade(ctx, company, in.Confirm); err != nil {
+		if err := h.mayDowngrade(ctx, c, company, do, in.Confirm); err != nil {
 			return nil, err
 		}
 	}
@@ -118,20 +136,23 @@ func (h *Handler) changeCompany(ctx context.Context, c call, company store.Compa
 }
 
 // mayDowngrade refuses a downgrade that nobody could undo, or that was not confirmed, and says what it does.
-func (h *Handler) mayDowngrade(ctx context.Context, company store.Company, confirmed bool) error {
+func (h *Handler) mayDowngrade(ctx context.Context, c call, company store.Company, do licensing.SetCompany, confirmed bool) error {
 	switch found, err := h.hasSuperAdmin(ctx, company); {
 	case err != nil:
 		return err
 	case !found:
 		return problem(http.StatusConflict, "The company %q has no local super-admin, so nobody could sign in to undo this.", company.Name)
+	case confirmed:
+		return nil
 	}
-	pool, err := h.store.Pool(ctx, company.ID, string(licensing.VideoProPlus))
+	f, err := h.directory.ForecastCompany(ctx, h.change(c, company.ID, nil), do)
 	if err != nil {
-		return fmt.Errorf("pool of %s: %w", licensing.VideoProPlus, err)
+		return err
 	}
-	if n := pool.Active + pool.Reserved; n > 0 && !confirmed {
+	if f.Lose > 0 {
 		return problem(http.StatusConflict,
-			"Single sign-on ends at once for %d of the people of %s; licenses stay, and setting the tier back gives it back. Ask for it with confirm (--yes) if that is meant.", n, company.Name)
+			"Single sign-on ends at once for %d of the people of %s, of whom %d have no password to sign in with instead; licenses stay, and setting the tier back gives it back. Ask for it with confirm (--yes) if that is meant.",
+			f.Lose, company.Name, f.Without)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package adminapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -286,4 +287,46 @@ func (d *desk) public(t *testing.T, key, method, path string, in any, status int
 	if err := json.Unmarshal(rec.Body.Bytes(), out); err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
+}
+
+// TestForecastCompany says what a change of the tier does to single sign-on.
+func TestForecastCompany(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	if _, err := d.AddPeople(ctx, "acme", NewPeople{License: "video-pro-plus", People: []NewPerson{
+		{Email: "a@acme.example", Setup: "later"}, {Email: "b@acme.example", Setup: "credentials"}, {Email: "c@acme.example", License: "ringex", Setup: "later"},
+		{Email: "d@gmail.com", Setup: "later"},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	free, plus := "free", "video-pro-plus"
+	numbers := func(change CompanyChange) [4]int {
+		t.Helper()
+		f, err := d.ForecastCompany(ctx, "acme", change)
+		if err != nil || len(f.Shifts) != f.Gain+f.Lose {
+			t.Fatalf("%+v, %v", f, err)
+		}
+		return [4]int{f.Gain, f.Lose, f.Without, f.Waiting}
+	}
+	if got, want := numbers(CompanyChange{Tier: &free}), [4]int{0, 2, 1, 0}; got != want {
+		t.Errorf("a downgrade: %v, want %v", got, want)
+	}
+	_, err := d.ChangeCompany(ctx, "acme", CompanyChange{Tier: &free})
+	var p *Problem
+	if !errors.As(err, &p) || !strings.Contains(p.Detail, "ends at once for 2 of the people of acme, of whom 1 have no password") {
+		t.Errorf("not confirmed: %v", err)
+	}
+	if _, err := d.ChangeCompany(ctx, "acme", CompanyChange{Tier: &free, Confirm: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := numbers(CompanyChange{Tier: &plus}), [4]int{2, 0, 0, 0}; got != want {
+		t.Errorf("an upgrade: %v, want %v", got, want)
+	}
+	if got, want := numbers(CompanyChange{Tier: &plus, Payment: "suspended"}), [4]int{0, 0, 0, 0}; got != want {
+		t.Errorf("an upgrade that is not paid: %v, want %v", got, want)
+	}
+	gold := "gold"
+	_, err = d.ForecastCompany(ctx, "acme", CompanyChange{Tier: &gold})
+	wantProblem(t, "no such tier", err, http.StatusBadRequest)
 }

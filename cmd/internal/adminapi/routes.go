@@ -66,6 +66,7 @@ func (h *Handler) routes() []route {
 		{operatorOnly, "GET " + companies, h.listCompanies, "All companies.", nil, list[Company]{}, nil},
 		{operatorOnly, "POST " + companies, h.createCompany, "Add a company.", NewCompany{}, CreatedCompany{}, nil},
 		{superAdmin, "PATCH " + company, in(h.changeCompany), "Change the tier, the policies or the payment.", CompanyChange{}, Company{}, nil},
+		{superAdmin, "PUT " + company + "/forecast", in(h.forecastCompany), "What that would do to single sign-on. Nothing is changed.", CompanyChange{}, licensing.CompanyForecast{}, nil},
 		{userAdmin, "GET " + company + "/next-steps", in(h.nextSteps), "What waits for an admin, the most urgent first.", nil, list[NextStep]{}, nil},
 		{superAdmin, "GET " + company + "/events", in(h.listEvents), "The audit log, in order.", nil, EventPage{}, paged()},
 

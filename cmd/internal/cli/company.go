@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"usher/cmd/internal/adminapi"
+	"usher/licensing"
 )
 
 type companyCreate struct {
@@ -66,6 +67,7 @@ type companySet struct {
 	LossPercent *int    `help:"And how many of a hundred, where that is more; 10 unless it is set, 100 for no limit." placeholder:"N"`
 	Payment     string  `help:"ok, expiring, past-due (nobody is added, people sign in) or suspended (single sign-on ends)." placeholder:"STATE"`
 	Until       string  `help:"With expiring: when the card expires. With past-due: when single sign-on ends." placeholder:"YYYY-MM-DD"`
+	Preview     bool    `help:"Say what it would do to single sign-on, and change nothing."`
 	Yes         bool    `help:"Although people lose single sign-on by it."`
 }
 
@@ -85,6 +87,9 @@ func (cmd *companySet) Run(env *environment) error {
 		}
 		change.PaymentAt = at
 	}
+	if cmd.Preview {
+		return cmd.with(env, func(c *adminapi.Client) error { return cmd.preview(env, c, change) })
+	}
 	return cmd.with(env, func(c *adminapi.Client) error {
 		after, err := c.ChangeCompany(env.ctx, cmd.Name, change)
 		if err != nil {
@@ -96,6 +101,25 @@ func (cmd *companySet) Run(env *environment) error {
 		fmt.Fprintf(env.stdout, "The company %s is on the tier %s; no seat: %s; guests: %s; seats held for %d days; payment: %s.\n",
 			after.Name, after.Tier, after.SeatPolicy, after.GuestPolicy, after.HoldDays, payment(after))
 		return nil
+	})
+}
+
+// preview says what a change would do.
+func (cmd *companySet) preview(env *environment, c *adminapi.Client, change adminapi.CompanyChange) error {
+	f, err := c.ForecastCompany(env.ctx, cmd.Name, change)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		return printJSON(env.stdout, f)
+	}
+	fmt.Fprintf(env.stdout, "Single sign-on would begin for %d people and end for %d, of whom %d have no password to sign in with instead. Licenses stay as they are; %d people would go on waiting for a seat.\n",
+		f.Gain, f.Lose, f.Without, f.Waiting)
+	if len(f.Shifts) == 0 {
+		return nil
+	}
+	return printList(env.stdout, false, f.Shifts, "", table.Row{"person", "single sign-on", "has a password"}, func(s licensing.CompanyShift) table.Row {
+		return table.Row{s.UserName, map[bool]string{true: "begins", false: "ends"}[s.SSO], s.Password}
 	})
 }
 
