@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -100,19 +102,44 @@ func (d *Directory) invite(ctx context.Context, c Change, do Invite) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	return d.editAndTell(ctx, s, do.ID, 0, func(before store.Account) (store.Account, []store.Mail, error) {
+	r, err := d.editAndTell(ctx, s, do.ID, 0, func(before store.Account) (store.Account, []store.Mail, error) {
 		after := before
 		mails, err := d.invitation(s, &after, do.Address(before))
 		return after, mails, err
 	})
+	if err == nil {
+		d.withdraw(ctx, r.Account)
+	}
+	return r, err
 }
+
+// withdraw gives up invitations that wait to be sent and whose link is not that of the account: they would bring people in vain. It is not
+// worth failing for, because such a link is refused.
+func (d *Directory) withdraw(ctx context.Context, a store.Account) {
+	mails, err := d.store.ListMails(ctx, a.Company, a.ID, "", invitations)
+	for _, m := range mails {
+		if m.Kind != MailInvite || m.State != store.MailQueued || a.Activation == store.ActivationInvited && bytes.Equal(d.Links(m.ID), a.Link) {
+			continue
+		}
+		m.State, m.Done, m.Error = store.MailWithdrawn, d.now(), "A later one has taken its place, or it is not needed any more."
+		if failed := d.store.UpdateMail(ctx, m); failed != nil && !errors.Is(failed, store.ErrVersion) && !errors.Is(failed, store.ErrNotFound) {
+			err = failed
+		}
+	}
+	if err != nil {
+		d.log.LogAttrs(ctx, slog.LevelWarn, "an invitation that is not good any more was not withdrawn", slog.String("account", a.ID), slog.String("error", err.Error()))
+	}
+}
+
+// invitations is how many of a person's latest mails are looked at.
+const invitations = 20
 
 func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (Result, error) {
 	s, err := d.situation(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
-	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+	r, err := d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
 		if before.Role == RoleSuperAdmin && !c.MayAssign && !do.Own { // whoever knows the password is one
 			return before, refuse(SuperAdminRequired, "")
 		}
@@ -120,6 +147,10 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		after.Password, after.MustChange, after.Activation, after.Link = do.Password, !do.Own, store.ActivationActive, nil
 		return after, nil
 	})
+	if err == nil {
+		d.withdraw(ctx, r.Account)
+	}
+	return r, err
 }
 
 // CheckLink says whether a link to the set-up of an account is good at a time; hash is the SHA-256 of its secret. The error is a *Refusal.
@@ -165,8 +196,11 @@ func (d *Directory) setUp(ctx context.Context, c Change, do SetUp) (Result, erro
 	})
 }
 
-// actorAdmin is the kind of the actors that are admins of a company.
-const actorAdmin = "admin"
+// Kinds of actors.
+const (
+	actorAdmin  = "admin"  // a local admin of the company
+	actorPerson = "person" // an account
+)
 
 func equalSetup(a, b store.Setup) bool {
 	return a.Activation == b.Activation && bytes.Equal(a.Link, b.Link) && a.LinkUntil.Equal(b.LinkUntil) && slices.Equal(a.Done, b.Done) &&

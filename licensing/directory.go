@@ -22,6 +22,8 @@ type Store interface {
 	store.Rules
 	store.Sweeps
 	store.Events
+	ListMails(ctx context.Context, company, account, before string, limit int) ([]store.Mail, error)
+	UpdateMail(ctx context.Context, m store.Mail) error
 	PostMails(ctx context.Context, company string, mails []store.Mail) error
 	ListLocalAdmins(ctx context.Context, company string) ([]store.LocalAdmin, error)
 	Company(ctx context.Context, id string) (store.Company, error)
@@ -462,6 +464,10 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		switch {
 		case err == nil:
 			d.attend(ctx, c, License(before.Seat))
+			if before.Activation == store.ActivationInvited {
+				ended.Company = before.Company
+				d.withdraw(ctx, ended)
+			}
 			return Result{Account: before, Changed: true}, nil
 		case errors.Is(err, store.ErrVersion):
 			continue

@@ -77,6 +77,9 @@ func (d *Directory) setMember(ctx context.Context, c Change, do SetMember) (Resu
 	}
 	s.queues = true
 	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+		if before.Role == RoleSuperAdmin && !c.MayAssign {
+			return before, refuse(SuperAdminRequired, "")
+		}
 		after := before
 		switch do.MemberType {
 		case Coworker:

@@ -40,6 +40,9 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 	if err := decide(s, before, &after); err != nil {
 		return plan{}, err
 	}
+	if err := mayRaise(s.change, before, &after); err != nil {
+		return plan{}, err
+	}
 	p := plan{write: store.AccountWrite{Before: before, After: after}}
 	if before != nil && before.Seat != "" && before.Seat != after.Seat {
 		p.frees = append(p.frees, License(before.Seat))
@@ -62,6 +65,16 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 		finish(s, before, &p.write.NoSeat.Account, &p.write.NoSeat.Events)
 	}
 	return p, nil
+}
+
+// mayRaise refuses to make a Super Admin of somebody by a rule on what an admin who is none, or the person, has just said of them. What
+// identity providers say is for whoever made the rule to judge.
+func mayRaise(c Change, before, after *store.Account) error {
+	byHand := c.Actor.Kind == actorAdmin || c.Actor.Kind == actorPerson
+	if after.Role != RoleSuperAdmin || before != nil && before.Role == RoleSuperAdmin || c.MayAssign || !byHand {
+		return nil
+	}
+	return refuse(SuperAdminRequired, "")
 }
 
 // decide sets the license columns of a for the seat that it holds, giving up a seat that it may not keep.

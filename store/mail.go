@@ -31,6 +31,8 @@ const (
 	MailSending = "sending" // somebody is at it
 	MailSent    = "sent"    // a mail server has taken it
 	MailDead    = "dead"    // given up; Error says why
+	// MailWithdrawn is one that is not needed any more, and was not sent.
+	MailWithdrawn = "withdrawn"
 )
 
 // Outbox keeps mails until some time after they were sent.

@@ -147,6 +147,9 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
+	if err := mayChange(c, a, in); err != nil { // before any part of the change is made
+		return nil, err
+	}
 	var changes []licensing.Operation
 	attributes := map[string]any{}
 	for name, value := range in.Attributes {
@@ -162,9 +165,6 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		attributes["active"] = *in.Active
 	}
 	if len(attributes) > 0 {
-		if a.Role == licensing.RoleSuperAdmin && c.authority < superAdmin {
-			return nil, c.lacks(superAdmin)
-		}
 		edit, err := h.users.Edit(ctx, company.ID, attributes)
 		if err != nil {
 			return nil, err
@@ -175,10 +175,7 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		changes = append(changes, licensing.SetMember{ID: a.ID, MemberType: licensing.MemberType(in.MemberType)})
 	}
 	if in.Role != "" {
-		role, known := licensing.ParseRole(in.Role)
-		if !known && in.Role != "auto" { // before the other change is made
-			return nil, problem(http.StatusBadRequest, "There is no role %q; there are standard, user-admin, super-admin, and auto.", in.Role)
-		}
+		role, _ := licensing.ParseRole(in.Role)
 		changes = append(changes, licensing.SetRole{ID: a.ID, Role: role})
 	}
 	for _, do := range changes {
@@ -189,6 +186,22 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		a = r.Account
 	}
 	return showAccount(a), nil
+}
+
+// mayChange refuses as a whole what would be refused in part.
+func mayChange(c call, a store.Account, in AccountChange) error {
+	role, known := licensing.ParseRole(in.Role)
+	switch {
+	case in.MemberType != "" && in.MemberType != string(licensing.Coworker) && in.MemberType != string(licensing.GuestMember):
+		return problem(http.StatusBadRequest, "There is no member type %q; there are %s and %s.", in.MemberType, licensing.Coworker, licensing.GuestMember)
+	case in.Role != "" && !known && in.Role != "auto":
+		return problem(http.StatusBadRequest, "There is no role %q; there are standard, user-admin, super-admin, and auto.", in.Role)
+	case c.authority < superAdmin && (a.Role == licensing.RoleSuperAdmin || role == licensing.RoleSuperAdmin):
+		return c.lacks(superAdmin)
+	case known && role != licensing.RoleStandard && cmp.Or(in.MemberType, a.MemberType) == string(licensing.GuestMember):
+		return &licensing.Refusal{Reason: licensing.RoleOfGuest, Detail: licensing.RoleOfGuest.Sentence()}
+	}
+	return nil
 }
 
 func (h *Handler) assignLicense(ctx context.Context, c call, company store.Company, a store.Account) (any, error) {

@@ -330,3 +330,93 @@ func TestForecastCompany(t *testing.T) {
 	_, err = d.ForecastCompany(ctx, "acme", CompanyChange{Tier: &gold})
 	wantProblem(t, "no such tier", err, http.StatusBadRequest)
 }
+
+// TestPeople_noWayUp has a user-admin try to become, or unmake, a Super Admin by what user-admins may do.
+func TestPeople_noWayUp(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	if _, err := d.PutAdmin(ctx, "acme", "uli", AdminChange{Role: licensing.RoleUserAdmin}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := d.CreateKey(ctx, "acme", NewKey{Admin: "uli"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.AddRule(ctx, "acme", NewRule{Attribute: "title", Value: "CEO", Role: "super-admin"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.AddPeople(ctx, "acme", NewPeople{Setup: "later", People: []NewPerson{
+		{Email: "boss@acme.example", Role: "super-admin"}, {Email: "uli@acme.example"}, {Email: "gil@gmail.com", Attributes: map[string]any{"title": "CEO"}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for what, step := range map[string]struct {
+		method, path string
+		body         any
+	}{
+		"a title that a rule is about":      {http.MethodPatch, "/uli@acme.example", AccountChange{Attributes: map[string]any{"title": "CEO"}}},
+		"a new person with it":              {http.MethodPost, "", NewPeople{Setup: "later", People: []NewPerson{{Email: "x@acme.example", Attributes: map[string]any{"title": "CEO"}}}}},
+		"a guest with it":                   {http.MethodPatch, "/gil@gmail.com", AccountChange{MemberType: "coworker"}},
+		"the role":                          {http.MethodPatch, "/uli@acme.example", AccountChange{MemberType: "coworker", Role: "super-admin"}},
+		"a Super Admin made a guest":        {http.MethodPatch, "/boss@acme.example", AccountChange{MemberType: "guest"}},
+		"a Super Admin's role":              {http.MethodPatch, "/boss@acme.example", AccountChange{Role: "standard"}},
+		"a Super Admin with another number": {http.MethodPatch, "/boss@acme.example", AccountChange{Extension: new(string)}},
+		"a Super Admin with a password":     {http.MethodPut, "/boss@acme.example/credentials", Credentials{}},
+		"a Super Admin less":                {http.MethodDelete, "/boss@acme.example", nil},
+	} {
+		var p Problem
+		d.public(t, key.Secret, step.method, "/v1/companies/acme/accounts"+step.path, step.body, http.StatusForbidden, &p)
+		if p.Code != string(licensing.SuperAdminRequired) {
+			t.Errorf("%s: %+v", what, p)
+		}
+	}
+	all, err := d.Accounts(ctx, "acme", AccountFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := map[string]string{}
+	for _, a := range all.Items {
+		roles[a.UserName] = a.MemberType + " " + a.Role
+	}
+	want := map[string]string{"boss@acme.example": "coworker super-admin", "uli@acme.example": "coworker standard", "gil@gmail.com": "guest standard"}
+	if diff := cmp.Diff(want, roles); diff != "" {
+		t.Errorf("in the end (-want +got):\n%s", diff)
+	}
+}
+
+// TestPeople_laterInvitation has a later invitation, a password or a deletion take the place of one that was not sent yet.
+func TestPeople_laterInvitation(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	if _, err := d.AddPeople(ctx, "acme", NewPeople{People: []NewPerson{{Email: "ada@acme.example"}, {Email: "bob@acme.example"}}}); err != nil {
+		t.Fatal(err)
+	}
+	states := func(want string) {
+		t.Helper()
+		page, err := d.Mails(ctx, "acme", MailFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, m := range page.Items {
+			got += m.To[:3] + " " + m.State + ", "
+		}
+		if got != want {
+			t.Errorf("the outbox is %s, want %s", got, want)
+		}
+	}
+	states("bob queued, ada queued, ")
+	if _, err := d.Invite(ctx, "acme", "ada@acme.example"); err != nil {
+		t.Fatal(err)
+	}
+	states("ada queued, bob queued, ada withdrawn, ")
+	if _, err := d.AssignCredentials(ctx, "acme", "ada@acme.example", Credentials{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.DeleteAccount(ctx, "acme", "bob@acme.example"); err != nil {
+		t.Fatal(err)
+	}
+	states("ada withdrawn, bob withdrawn, ada withdrawn, ")
+}

@@ -66,7 +66,7 @@ type Mail struct {
 	Account  string    `json:"account"` // id
 	Kind     string    `json:"kind"`
 	To       string    `json:"to"`
-	State    string    `json:"state"` // "queued", "sending", "sent" or "dead", which is given up
+	State    string    `json:"state"` // "queued", "sending", "sent", "dead", which is given up, or "withdrawn", which was not needed any more
 	Attempts int       `json:"attempts"`
 	Error    string    `json:"error,omitempty"` // of the last attempt
 	Created  time.Time `json:"created"`

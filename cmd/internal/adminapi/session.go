@@ -140,7 +140,10 @@ func (h *Handler) mayTry(c call, company, login string) error {
 	}
 	delay := h.tries.wait("address "+address, addressEvery, triesOfAddress, c.now)
 	if delay == 0 {
-		delay = h.tries.wait("login "+company+" "+login, loginEvery, triesOfLogin, c.now)
+		delay = h.tries.wait("login "+company+" "+login+" "+address, loginEvery, triesOfLogin, c.now)
+	}
+	if delay == 0 {
+		delay = h.tries.wait("all "+company+" "+login, allEvery, triesOfAll, c.now)
 	}
 	if delay == 0 {
 		return nil

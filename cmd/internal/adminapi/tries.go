@@ -7,10 +7,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How often somebody may try to sign in: for one login, wherever the tries come from, and from one address, whoever is tried.
+// How often somebody may try to sign in: for one login from one address, for one login wherever the tries come from, and from one address
+// whoever is tried. So nobody can keep an admin out from one address, and no crowd of addresses can guess for long.
 const (
 	triesOfLogin   = 5 // at once, and then
 	loginEvery     = time.Minute
+	triesOfAll     = 50
+	allEvery       = 10 * time.Second
 	triesOfAddress = 60
 	addressEvery   = time.Second
 	// maxTries is how many logins and addresses are remembered. Beyond it those that have not been tried for longest are forgotten.
