@@ -76,6 +76,9 @@ func (w *world) checkInvariants(t interface{ Fatalf(string, ...any) }) {
 		if a.MemberType == string(licensing.GuestMember) && a.Seat != "" {
 			t.Fatalf("the guest %s has a seat of %s", a.Display, a.Seat)
 		}
+		if a.Activation == store.ActivationActive && a.SeatState == store.StateReserved || a.SeatState != "" && a.Active == (a.SeatState == store.StateHeld) {
+			t.Fatalf("%s, %q and active %t, has a seat that is %s", a.Display, a.Activation, a.Active, a.SeatState)
+		}
 		if a.Effective == "" || !v.Entitlements.Messaging {
 			t.Fatalf("%s has less than the base license", a.Display)
 		}
@@ -230,6 +233,7 @@ func TestDirectory_invariants(t *testing.T) {
 		w := newWorld(t, storetest.NewMap(nil), store.Company{SeatPolicy: policy, HoldFor: time.Minute, LossPercent: 100},
 			map[licensing.License]int{plus: rapid.IntRange(0, 3).Draw(t, "plus"), ringex: rapid.IntRange(0, 2).Draw(t, "ringex")})
 		people, groups, rules := []string{}, []string{}, []string{}
+		requests := 0
 		licenses := rapid.SliceOfN(rapid.SampledFrom([]licensing.License{base, ringex, plus}), 0, 2)
 		one := func(from []string, label string) string {
 			if len(from) == 0 {
@@ -241,6 +245,8 @@ func TestDirectory_invariants(t *testing.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
 			change := w.as(rapid.SampledFrom([]string{"okta", "entra"}).Draw(t, "connection"), do)
 			change.MayAssign = rapid.IntRange(0, 5).Draw(t, "scope") > 0
+			requests++
+			change.Request = fmt.Sprintf("r%d", requests)
 			r, err := w.dir.Apply(context.Background(), change)
 			var refusal *licensing.Refusal
 			var conflict *store.ConflictError
@@ -263,7 +269,8 @@ func TestDirectory_invariants(t *testing.T) {
 					again.Active = true
 					return again, nil
 				}
-				if r := apply(licensing.CreateAccount{Connection: "okta", Draft: d, Return: back}); r.Created {
+				how := rapid.SampledFrom([]string{"", licensing.SetupLater, licensing.SetupInvite, licensing.SetupCredentials}).Draw(t, "set-up")
+				if r := apply(licensing.CreateAccount{Connection: "okta", Draft: d, Return: back, Setup: licensing.Setup{How: how, Password: "$"}}); r.Created {
 					people = append(people, r.Account.ID)
 				}
 			},
@@ -372,6 +379,22 @@ func TestDirectory_invariants(t *testing.T) {
 			"approval": func(t *rapid.T) {
 				mode := rapid.SampledFrom([]string{licensing.ApprovalScope, licensing.ApprovalAlways}).Draw(t, "mode")
 				apply(licensing.SetCompany{Approval: &mode})
+			},
+			"invite": func(t *rapid.T) { apply(w.invitation(one(people, "person"))) },
+			"password": func(t *rapid.T) {
+				apply(licensing.SetPassword{ID: one(people, "person"), Password: rapid.SampledFrom([]string{"$1", "$2"}).Draw(t, "password")})
+			},
+			"set up": func(t *rapid.T) {
+				id := one(people, "person")
+				a, err := w.store.Account(context.Background(), w.company, id)
+				if err != nil {
+					return
+				}
+				apply(licensing.SetUp{ID: id, Link: a.Link, Step: "all", Password: "$3", Finish: rapid.Bool().Draw(t, "finish")})
+			},
+			"undo": func(t *rapid.T) {
+				last := rapid.IntRange(max(0, requests-6), requests).Draw(t, "request")
+				apply(licensing.Undo{Request: fmt.Sprintf("r%d", last), Activate: activate, Preview: rapid.IntRange(0, 4).Draw(t, "preview") == 0})
 			},
 			"time": func(t *rapid.T) {
 				w.now = w.now.Add(30 * time.Second)
