@@ -187,4 +187,18 @@ func TestSetPassword_ofSuperAdmin(t *testing.T) {
 	c.MayAssign = false
 	_, err := w.dir.Apply(t.Context(), c)
 	wantRefusal(t, err, licensing.SuperAdminRequired)
+
+	// One that was assigned before is worth nothing once the person is a Super Admin: whoever assigned it knows it.
+	dora := w.create("dora")
+	w.apply(licensing.SetPassword{ID: dora.ID, Password: "$"})
+	w.apply(licensing.SetRole{ID: dora.ID, Role: licensing.RoleSuperAdmin})
+	if got := w.account(dora.ID).Password; got != "" {
+		t.Errorf("the password is %q", got)
+	}
+	eve := w.create("eve")
+	w.apply(licensing.SetPassword{ID: eve.ID, Password: "$", Own: true})
+	w.apply(licensing.SetRole{ID: eve.ID, Role: licensing.RoleSuperAdmin})
+	if got := w.account(eve.ID).Password; got != "$" {
+		t.Errorf("the password of their own is %q", got)
+	}
 }

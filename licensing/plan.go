@@ -43,6 +43,9 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 	if err := mayRaise(s.change, before, &after); err != nil {
 		return plan{}, err
 	}
+	if before != nil && raised(before, &after) && after.MustChange {
+		after.Password = "" // somebody else knows it, who may be none
+	}
 	p := plan{write: store.AccountWrite{Before: before, After: after}}
 	if before != nil && before.Seat != "" && before.Seat != after.Seat {
 		p.frees = append(p.frees, License(before.Seat))
@@ -71,10 +74,15 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 // identity providers say is for whoever made the rule to judge.
 func mayRaise(c Change, before, after *store.Account) error {
 	byHand := c.Actor.Kind == actorAdmin || c.Actor.Kind == actorPerson
-	if after.Role != RoleSuperAdmin || before != nil && before.Role == RoleSuperAdmin || c.MayAssign || !byHand {
+	if !raised(before, after) || c.MayAssign || !byHand {
 		return nil
 	}
 	return refuse(SuperAdminRequired, "")
+}
+
+// raised says whether somebody becomes a Super Admin.
+func raised(before, after *store.Account) bool {
+	return after.Role == RoleSuperAdmin && (before == nil || before.Role != RoleSuperAdmin)
 }
 
 // decide sets the license columns of a for the seat that it holds, giving up a seat that it may not keep.
