@@ -52,7 +52,7 @@ func (d *Directory) begin(s situation, a *store.Account, do CreateAccount) ([]st
 	case SetupLater:
 		return nil, nil
 	case SetupCredentials:
-		a.Password, a.MustChange, a.Activation = do.Setup.Password, true, store.ActivationActive
+		a.Setup = store.Setup{Activation: store.ActivationActive, Password: do.Setup.Password, MustChange: true, Weak: !s.change.MayAssign}
 		return nil, nil
 	case SetupInvite:
 		mails, err := d.invitation(s, a, do.Draft.Email)
@@ -71,7 +71,7 @@ func (d *Directory) invitation(s situation, a *store.Account, to string) ([]stor
 		return nil, refuse(AlreadyActive, "")
 	case !a.Active:
 		return nil, refuse(NotInvited, "")
-	case to == "" || d.Links == nil:
+	case !plainAddress(to) || d.Links == nil:
 		return nil, refuse(NoAddress, "")
 	}
 	text := Invitation{Company: s.company.Display, Name: a.Display, Until: s.now.Add(InviteFor)}
@@ -85,8 +85,22 @@ func (d *Directory) invitation(s situation, a *store.Account, to string) ([]stor
 	m := store.Mail{
 		ID: store.NewID(), Company: s.company.ID, Account: a.ID, Kind: MailInvite, To: to, Data: data, Created: s.now, State: store.MailQueued, Due: s.now,
 	}
-	a.Activation, a.Link, a.LinkUntil = store.ActivationInvited, d.Links(m.ID), text.Until
+	// Whoever has begun by an earlier link may be somebody else: what they have done and their password go with it.
+	a.Setup = store.Setup{Activation: store.ActivationInvited, Link: d.Links(m.ID), LinkUntil: text.Until, Weak: !s.change.MayAssign}
 	return []store.Mail{m}, nil
+}
+
+// inviteByPolicy invites whoever a connection gives access to, or another address, where the company wants everyone invited.
+func (d *Directory) inviteByPolicy(s situation, before store.Account, after *store.Account, to string) []store.Mail {
+	comes := after.Active && after.Activation == "" && (!before.Active || before.Activation == store.ActivationInvited)
+	if s.company.Invites != InviteEveryone || s.change.Actor.Kind != actorConnection || !comes {
+		return nil
+	}
+	mails, err := d.invitation(s, after, to)
+	if err != nil { // an identity provider cannot do anything about it
+		return nil
+	}
+	return mails
 }
 
 // aboutAccount gives mails the id of the account that they are about.
@@ -144,7 +158,9 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 			return before, refuse(SuperAdminRequired, "")
 		}
 		after := before
-		after.Password, after.MustChange, after.Activation, after.Link = do.Password, !do.Own, store.ActivationActive, nil
+		after.Setup = store.Setup{
+			Activation: store.ActivationActive, Password: do.Password, MustChange: !do.Own, Weak: !c.MayAssign && !do.Own || before.Weak && do.Own, Done: before.Done,
+		}
 		return after, nil
 	})
 	if err == nil {
@@ -204,5 +220,5 @@ const (
 
 func equalSetup(a, b store.Setup) bool {
 	return a.Activation == b.Activation && bytes.Equal(a.Link, b.Link) && a.LinkUntil.Equal(b.LinkUntil) && slices.Equal(a.Done, b.Done) &&
-		a.Password == b.Password && a.MustChange == b.MustChange
+		a.Password == b.Password && a.MustChange == b.MustChange && a.Weak == b.Weak
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,8 +175,58 @@ func TestSetUp_deactivatedMeanwhile(t *testing.T) {
 	_, err := w.dir.Apply(t.Context(), w.as("okta", licensing.SetUp{ID: carl.ID, Link: link, Password: "$", Finish: true}))
 	wantRefusal(t, err, licensing.LinkInvalid)
 	w.now = w.now.Add(time.Hour)
-	w.setActive(carl.ID, true)
-	w.apply(licensing.SetUp{ID: carl.ID, Link: link, Password: "$", Finish: true})
+	if a := w.setActive(carl.ID, true); a.Activation != "" { // who comes back is invited anew
+		t.Errorf("back: %+v", a.Setup)
+	}
+	_, err = w.dir.Apply(t.Context(), w.as("okta", licensing.SetUp{ID: carl.ID, Link: link, Password: "$", Finish: true}))
+	wantRefusal(t, err, licensing.LinkInvalid)
+	if got := w.mails()[0].State; got != store.MailWithdrawn {
+		t.Errorf("the mail is %s", got)
+	}
+}
+
+// TestInvite_anew has a stranger begin by a link that went to a wrong address.
+func TestInvite_anew(t *testing.T) {
+	for name, correct := range map[string]func(w *world, id string) (link []byte){
+		"invited again": func(w *world, id string) []byte { return w.invited(id) },
+		"with another address": func(w *world, id string) []byte {
+			w.apply(w.edit(id, func(d *licensing.Draft) { d.Moved, d.Was, d.Email = true, d.Email, "right@acme.example" }))
+			return w.invited(id)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+			carl := w.create("carl").ID
+			wrong := w.invited(carl)
+			w.apply(licensing.SetUp{ID: carl, Link: wrong, Step: "sign-in", Password: "$stranger"})
+			right := correct(w, carl)
+			if a := w.account(carl); a.Password != "" || a.Done != nil {
+				t.Errorf("the stranger's progress is kept: %+v", a.Setup)
+			}
+			_, err := w.dir.Apply(t.Context(), w.as("okta", licensing.SetUp{ID: carl, Link: wrong, Password: "$", Finish: true}))
+			wantRefusal(t, err, licensing.LinkInvalid)
+			w.apply(licensing.SetUp{ID: carl, Link: right, Password: "$", Finish: true})
+		})
+	}
+}
+
+// TestInvite_byPolicy has a connection give people access later, and correct their addresses.
+func TestInvite_byPolicy(t *testing.T) {
+	w := newWorld(t, storetest.NewMap(nil), store.Company{Invites: licensing.InviteEveryone}, nil)
+	d := draft("carl")
+	d.Active = false
+	carl := w.apply(licensing.CreateAccount{Connection: "okta", Draft: d}).Account.ID
+	if n := len(w.mails()); n != 0 {
+		t.Fatalf("%d mails for somebody without access", n)
+	}
+	if a := w.setActive(carl, true); a.Activation != store.ActivationInvited || len(w.mails()) != 1 {
+		t.Errorf("with access: %+v, %d mails", a.Setup, len(w.mails()))
+	}
+	w.apply(w.edit(carl, func(d *licensing.Draft) { d.Moved, d.Was, d.Email = true, d.Email, "right@acme.example" }))
+	mails := w.mails()
+	if len(mails) != 2 || mails[0].To != "right@acme.example" || mails[0].State != store.MailQueued || mails[1].State != store.MailWithdrawn {
+		t.Errorf("with another address: %+v", mails)
+	}
 }
 
 // TestSetPassword_ofSuperAdmin has a user-admin try to become a Super Admin by the password of one.
@@ -188,17 +239,34 @@ func TestSetPassword_ofSuperAdmin(t *testing.T) {
 	_, err := w.dir.Apply(t.Context(), c)
 	wantRefusal(t, err, licensing.SuperAdminRequired)
 
-	// One that was assigned before is worth nothing once the person is a Super Admin: whoever assigned it knows it.
-	dora := w.create("dora")
-	w.apply(licensing.SetPassword{ID: dora.ID, Password: "$"})
-	w.apply(licensing.SetRole{ID: dora.ID, Role: licensing.RoleSuperAdmin})
-	if got := w.account(dora.ID).Password; got != "" {
-		t.Errorf("the password is %q", got)
+	// What somebody who may not make Super Admins has given to a person is worth nothing once the person is one.
+	rise := func(what string, mayAssign bool, do licensing.Operation, want store.Setup) {
+		t.Helper()
+		id := w.create(strings.ReplaceAll(what, " ", ".")).ID
+		switch x := do.(type) {
+		case licensing.SetPassword:
+			x.ID = id
+			do = x
+		case licensing.Invite:
+			x.ID = id
+			do = x
+		}
+		c := w.as("", do)
+		c.MayAssign = mayAssign
+		if _, err := w.dir.Apply(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		w.apply(licensing.SetRole{ID: id, Role: licensing.RoleSuperAdmin})
+		got := w.account(id).Setup
+		if got.Password != want.Password || got.Activation != want.Activation || (got.Link == nil) != (want.Link == nil) {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
+		}
 	}
-	eve := w.create("eve")
-	w.apply(licensing.SetPassword{ID: eve.ID, Password: "$", Own: true})
-	w.apply(licensing.SetRole{ID: eve.ID, Role: licensing.RoleSuperAdmin})
-	if got := w.account(eve.ID).Password; got != "$" {
-		t.Errorf("the password of their own is %q", got)
-	}
+	active := store.Setup{Activation: store.ActivationActive}
+	rise("given by a user-admin", false, licensing.SetPassword{Password: "$"}, active)
+	active.Password = "$"
+	rise("given by a Super Admin", true, licensing.SetPassword{Password: "$"}, active)
+	rise("their own", false, licensing.SetPassword{Password: "$", Own: true}, active)
+	rise("invited by a user-admin", false, w.invitation(""), store.Setup{})
+	rise("invited by a Super Admin", true, w.invitation(""), store.Setup{Activation: store.ActivationInvited, Link: []byte{1}})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/mail"
 	"slices"
 
 	"usher/store"
@@ -81,9 +80,6 @@ func (d *Directory) adminAddresses(ctx context.Context, company string) ([]strin
 		}
 	}
 	slices.Sort(names)
-	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool {
-		a, err := mail.ParseAddress(name)
-		return err != nil || a.Address != name
-	})
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return !plainAddress(name) })
 	return names[:min(len(names), alerted)], nil
 }

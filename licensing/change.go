@@ -125,8 +125,9 @@ type RemoveRule struct{ ID string }
 
 // SetSeats sets how many seats of a paid license the company has.
 type SetSeats struct {
-	License License
-	Total   int
+	License    License
+	Total      int
+	OverAssign bool // although more are in use: nobody is evicted, and nobody gets one until that is even
 }
 
 // SetCeiling says how far the seats of a paid license may grow by themselves when somebody needs one: overage, with a cap.

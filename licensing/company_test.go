@@ -109,7 +109,7 @@ func TestSetCompany_payment(t *testing.T) {
 		w.check(bob, licensing.VideoPro, store.StateHeld, licensing.AccountInactive)
 		w.apply(licensing.DeleteAccount{ID: bob})
 		w.check(carl, licensing.VideoPro, store.StateWaiting, licensing.WaitingForSeat)
-		w.apply(licensing.SetSeats{License: licensing.VideoProPlus, Total: 9})
+		w.apply(licensing.SetSeats{License: licensing.VideoProPlus, Total: 9, OverAssign: true})
 		w.check(carl, licensing.VideoPro, store.StateWaiting, licensing.WaitingForSeat)
 
 		w.maintain()

@@ -314,14 +314,15 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 	if err != nil {
 		return Result{}, err
 	}
-	return d.edit(ctx, s, do.ID, do.IfVersion, func(before store.Account) (store.Account, error) {
+	uninvited := false
+	r, err := d.editAndTell(ctx, s, do.ID, do.IfVersion, func(before store.Account) (store.Account, []store.Mail, error) {
 		draft, err := do.Edit(before)
 		if err != nil {
-			return before, err
+			return before, nil, err
 		}
 		if draft.Moved && draft.Active {
 			if err := d.checkDomain(ctx, s.company, draft.Email); err != nil {
-				return before, err
+				return before, nil, err
 			}
 		}
 		after := before
@@ -332,8 +333,16 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 		if draft.Moved && d.becomesGuest(s.company, draft) {
 			demote(&after)
 		}
-		return after, nil
+		// The link went to another address, or leads to an account that is closed.
+		if uninvited = after.Activation == store.ActivationInvited && (draft.Moved || !after.Active); uninvited {
+			after.Setup = store.Setup{}
+		}
+		return after, d.inviteByPolicy(s, before, &after, draft.Email), nil
 	})
+	if err == nil && uninvited {
+		d.withdraw(ctx, r.Account)
+	}
+	return r, err
 }
 
 // edit changes an account by f, which makes of it as it stands what it shall be and may be called several times; f's error is returned as

@@ -190,7 +190,7 @@ func TestDirectory_queueFillsByItself(t *testing.T) {
 		w.apply(licensing.DeleteAccount{ID: bob.ID})
 		w.check(ada.ID, plus, store.StateReserved, "")
 
-		w.apply(licensing.SetSeats{License: plus, Total: 2})
+		w.apply(licensing.SetSeats{License: plus, Total: 2, OverAssign: true})
 		w.check(eve.ID, plus, store.StateReserved, "")
 	})
 }
@@ -525,8 +525,8 @@ func TestDirectory_refusals(t *testing.T) {
 			do   licensing.Operation
 			want licensing.Reason
 		}{
-			"seats of the free license": {licensing.SetSeats{License: base, Total: 1}, licensing.NotAPaidLicense},
-			"fewer than no seats":       {licensing.SetSeats{License: plus, Total: -1}, licensing.NegativeSeats},
+			"seats of the free license": {licensing.SetSeats{License: base, Total: 1, OverAssign: true}, licensing.NotAPaidLicense},
+			"fewer than no seats":       {licensing.SetSeats{License: plus, Total: -1, OverAssign: true}, licensing.NegativeSeats},
 			"a rule on no group":        {licensing.AddRule{Group: "nobody", License: plus}, licensing.UnknownGroup},
 			"a rule for the free one":   {licensing.AddRule{Group: "nobody", License: base}, licensing.NotAPaidLicense},
 			"an unknown tier":           {licensing.CreateCompany{Company: store.Company{Name: "b", Tier: "gold"}}, licensing.UnknownSetting},

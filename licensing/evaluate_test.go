@@ -168,6 +168,8 @@ func TestMemberType(t *testing.T) {
 	}{
 		{"own domain", company, "ada@acme.example", Coworker},
 		{"webmail", company, "ada@gmail.com", GuestMember},
+		{"webmail behind a name", company, "Ada <ada@gmail.com>", GuestMember},
+		{"webmail behind half a name", company, "<ada@gmail.com>;", GuestMember},
 		{"webmail in another case", company, "Ada@GMail.COM", GuestMember},
 		{"below a webmail domain", company, "ada@mail.yahoo.co.uk", GuestMember},
 		{"any other domain", company, "ada@partner.example", Coworker},

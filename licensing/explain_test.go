@@ -47,7 +47,7 @@ func (w *world) withoutScope(do licensing.Operation) licensing.Result {
 
 func (w *world) seats(total int) {
 	w.t.Helper()
-	w.apply(licensing.SetSeats{License: plus, Total: total})
+	w.apply(licensing.SetSeats{License: plus, Total: total, OverAssign: true})
 }
 
 // guest is a person with an address at a webmail provider.
@@ -81,7 +81,7 @@ var scenes = map[string]scene{
 		return carl
 	}),
 	"waiting_for_seat.swap": explained(func(w *world) string {
-		w.apply(licensing.SetSeats{License: ringex, Total: 1})
+		w.apply(licensing.SetSeats{License: ringex, Total: 1, OverAssign: true})
 		carl := w.create("carl", ringex).ID
 		w.ask(carl, plus)
 		return carl
@@ -148,7 +148,7 @@ var scenes = map[string]scene{
 		return w.create("carl", plus).ID
 	}),
 	"license_has_no_sso": explained(func(w *world) string {
-		w.apply(licensing.SetSeats{License: ringex, Total: 1})
+		w.apply(licensing.SetSeats{License: ringex, Total: 1, OverAssign: true})
 		return w.create("carl", ringex).ID
 	}),
 	"billing_suspended": explained(func(w *world) string {
@@ -177,10 +177,12 @@ var scenes = map[string]scene{
 		d.Email = "carl@globex.example"
 		return licensing.CreateAccount{Connection: "okta", Draft: d}
 	}),
-	"not_a_paid_license": refused(func(*world) licensing.Operation { return licensing.SetSeats{License: base, Total: 1} }),
-	"negative_seats":     refused(func(*world) licensing.Operation { return licensing.SetSeats{License: plus, Total: -1} }),
-	"unknown_group":      refused(func(*world) licensing.Operation { return licensing.AddRule{Group: "nobody's", License: plus} }),
-	"unknown_setting":    refused(func(*world) licensing.Operation { return payment("gold", time.Time{}) }),
+	"not_a_paid_license": refused(func(*world) licensing.Operation { return licensing.SetSeats{License: base, Total: 1, OverAssign: true} }),
+	"negative_seats": refused(func(*world) licensing.Operation {
+		return licensing.SetSeats{License: plus, Total: -1, OverAssign: true}
+	}),
+	"unknown_group":   refused(func(*world) licensing.Operation { return licensing.AddRule{Group: "nobody's", License: plus} }),
+	"unknown_setting": refused(func(*world) licensing.Operation { return payment("gold", time.Time{}) }),
 	"too_many_losses": refused(func(w *world) licensing.Operation {
 		least := 1
 		w.apply(licensing.SetCompany{LossMin: &least})
@@ -208,6 +210,11 @@ var scenes = map[string]scene{
 	}),
 	"role_of_guest": refused(func(w *world) licensing.Operation {
 		return licensing.SetRole{ID: w.guest("carl"), Role: licensing.RoleUserAdmin}
+	}),
+	"over_assigned": refused(func(w *world) licensing.Operation {
+		w.seats(1)
+		w.create("ada", plus)
+		return licensing.SetSeats{License: plus, Total: 0}
 	}),
 	"webmail_domain":  refused(func(*world) licensing.Operation { return licensing.AddDomain{Name: "mail.yahoo.co.uk"} }),
 	"nothing_to_undo": refused(func(*world) licensing.Operation { return licensing.Undo{Request: "none"} }),

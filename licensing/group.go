@@ -3,6 +3,7 @@ package licensing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"usher/store"
@@ -25,6 +26,7 @@ type memberDetail struct {
 	Remove   []string `json:"remove,omitempty"`
 	Adding   int      `json:"adding,omitempty"`
 	Removing int      `json:"removing,omitempty"`
+	Gone     []string `json:"gone,omitempty"` // of the accounts to be removed: those who were members
 	Exactly  bool     `json:"exactly,omitempty"`
 }
 
@@ -78,7 +80,11 @@ func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (
 		if len(rules) > 0 && (members.Exactly || len(members.Add)+len(members.Remove) > 0) {
 			change.Sweep = newSweep(c, now, memberCause(do.ID, rules, members))
 		}
-		change.Events = []store.Event{newEvent(c, now, store.EventGroup, ActionGroupUpdate, do.ID, detailOf(display, members))}
+		detail := detailOf(display, members)
+		if detail.Gone, err = d.membersAmong(ctx, c.Company, do.ID, detail.Remove); err != nil {
+			return Result{}, err
+		}
+		change.Events = []store.Event{newEvent(c, now, store.EventGroup, ActionGroupUpdate, do.ID, detail)}
 		done, err := d.allowGroup(ctx, c, do.ID, members)
 		if err != nil {
 			return Result{}, err
@@ -102,6 +108,24 @@ func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (
 		return Result{Group: changed.Group, Changed: changed.Changed}, err
 	}
 	return Result{}, store.ErrVersion
+}
+
+// membersAmong gives those of some accounts who are members of a group.
+func (d *Directory) membersAmong(ctx context.Context, company, group string, accounts []string) ([]string, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	memberships, err := d.store.MembershipsOf(ctx, company, accounts)
+	if err != nil {
+		return nil, fmt.Errorf("memberships: %w", err)
+	}
+	var members []string
+	for _, id := range accounts {
+		if slices.ContainsFunc(memberships[id], func(m store.Membership) bool { return m.Group == group }) {
+			members = append(members, id)
+		}
+	}
+	return members, nil
 }
 
 // followMembers brings the licenses in line with a change of members.

@@ -2,8 +2,10 @@ package licensing
 
 import (
 	_ "embed" // the list of webmail domains
+	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 
 	"usher/store"
 	"usher/store/query"
@@ -33,11 +35,24 @@ func webmail() map[string]bool {
 
 // domainOf gives the folded domain of an address; empty for what is none.
 func domainOf(address string) string {
+	if a, err := mail.ParseAddress(address); err == nil { // also "Ada <ada@example.com>"
+		address = a.Address
+	}
 	at := strings.LastIndexByte(address, '@')
 	if at < 0 {
 		return ""
 	}
-	return strings.TrimSuffix(query.Fold(strings.TrimSpace(address[at+1:])), ".")
+	domain := strings.TrimSpace(address[at+1:])
+	if end := strings.IndexFunc(domain, func(r rune) bool { return r != '-' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }); end >= 0 {
+		domain = domain[:end]
+	}
+	return strings.TrimSuffix(query.Fold(domain), ".")
+}
+
+// plainAddress says whether a mail can be sent to an address: it is one and nothing else.
+func plainAddress(address string) bool {
+	a, err := mail.ParseAddress(address)
+	return err == nil && a.Address == address
 }
 
 // parents gives a domain and those above it, so that mail.example.com falls under example.com.

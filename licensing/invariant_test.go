@@ -445,7 +445,7 @@ func TestDirectory_storm(t *testing.T) {
 					case 5:
 						do = licensing.CreateAccount{Connection: "okta", Draft: draft(fmt.Sprintf("n%d-%d", worker, round), plus)}
 					case 6:
-						do = licensing.SetSeats{License: plus, Total: 5 + random.IntN(5)}
+						do = licensing.SetSeats{License: plus, Total: 5 + random.IntN(5), OverAssign: true}
 					case 7:
 						do = licensing.Assign{ID: person, License: []licensing.License{licensing.NoLicense, base, ringex, plus}[random.IntN(4)]}
 					case 8:

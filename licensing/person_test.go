@@ -53,7 +53,7 @@ func TestAssign_later(t *testing.T) {
 		w.apply(licensing.Assign{ID: ada, License: plus})
 		w.apply(licensing.Assign{ID: bob, License: plus})
 		w.apply(licensing.Assign{ID: ada, License: plus, Until: w.now.Add(time.Hour)})
-		w.apply(licensing.SetSeats{License: plus, Total: 1})
+		w.apply(licensing.SetSeats{License: plus, Total: 1, OverAssign: true})
 		w.check(ada, plus, store.StateReserved, "")
 		w.check(bob, base, store.StateWaiting, licensing.WaitingForSeat)
 	})

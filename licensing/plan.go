@@ -43,8 +43,8 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 	if err := mayRaise(s.change, before, &after); err != nil {
 		return plan{}, err
 	}
-	if before != nil && raised(before, &after) && after.MustChange {
-		after.Password = "" // somebody else knows it, who may be none
+	if before != nil && raised(before, &after) && after.Weak {
+		weaken(&after)
 	}
 	p := plan{write: store.AccountWrite{Before: before, After: after}}
 	if before != nil && before.Seat != "" && before.Seat != after.Seat {
@@ -78,6 +78,17 @@ func mayRaise(c Change, before, after *store.Account) error {
 		return nil
 	}
 	return refuse(SuperAdminRequired, "")
+}
+
+// weaken takes from somebody who becomes a Super Admin what somebody has, or may have, who may not make one: a password that was given to
+// them, and a link that was sent to an address.
+func weaken(a *store.Account) {
+	switch {
+	case a.Activation == store.ActivationInvited:
+		a.Setup = store.Setup{}
+	case a.MustChange:
+		a.Password = ""
+	}
 }
 
 // raised says whether somebody becomes a Super Admin.
@@ -230,7 +241,8 @@ func finish(s situation, before, a *store.Account, events *[]store.Event) {
 	if before != nil {
 		could := Evaluate(s.company, *before).SSO
 		can := Evaluate(s.company, *a).SSO
-		if could && !can || before.Active && !a.Active || before.Password != a.Password {
+		lowered := higherRole(before.Role, a.Role) > 0
+		if could && !can || before.Active && !a.Active || before.Password != a.Password || lowered {
 			a.Epoch = before.Epoch + 1
 		}
 	}

@@ -26,6 +26,9 @@ func (d *Directory) setSeats(ctx context.Context, c Change, do SetSeats) (Result
 	if err != nil {
 		return Result{}, fmt.Errorf("pool of %s: %w", do.License, err)
 	}
+	if do.Total < was.Used && do.Total < was.Total && !do.OverAssign {
+		return Result{}, refuse(OverAssigned, "%d seats of %s are in use, so there cannot be %d unless it is said that this is meant.", was.Used, do.License.Name(), do.Total)
+	}
 	event := newEvent(c, d.now(), store.EventPool, ActionSetSeats, string(do.License), struct {
 		Total int `json:"total"`
 		Was   int `json:"was"`

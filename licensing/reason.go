@@ -52,6 +52,7 @@ const (
 	LinkInvalid          Reason = "link_invalid"
 	LinkExpired          Reason = "link_expired"
 	LinkUsed             Reason = "link_used"
+	OverAssigned         Reason = "over_assigned"
 	WebmailDomain        Reason = "webmail_domain"
 	NothingToUndo        Reason = "nothing_to_undo"
 	ChangedSince         Reason = "changed_since"
@@ -101,6 +102,7 @@ var explanations = map[Reason]explanation{
 	LinkInvalid:          {"The link is not one that is good, or a later one has taken its place.", "Use the link in the latest message, or ask for another.", whoCompanyAdmin},
 	LinkExpired:          {"The link was good for some days, which are over.", "Ask for another one.", whoCompanyAdmin},
 	LinkUsed:             {"The link was used already, and the account is set up.", "Sign in, or ask for new credentials.", whoCompanyAdmin},
+	OverAssigned:         {"More seats are in use than there would be.", "Free seats first, or say that over-assignment is meant: nobody is evicted then, and nobody gets a seat until that is even.", whoSuperAdmin},
 	WebmailDomain:        {"People from everywhere have addresses at a webmail provider, so no company can have its domain to itself.", "Verify a domain of the company's own; people with webmail addresses can be promoted one by one.", whoSuperAdmin},
 	NothingToUndo:        {"Nothing was changed by what is to be undone.", "See the audit log for the requests that there were.", whoSuperAdmin},
 	ChangedSince:         {"It was changed again since, and that is not undone with it.", "Undo the later change first, or change it by hand.", whoSuperAdmin},

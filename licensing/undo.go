@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -53,20 +54,33 @@ func (d *Directory) undo(ctx context.Context, c Change, do Undo) (Result, error)
 	}
 	var all []Undone
 	people := map[string]*restore{}
+	later := map[string]bool{} // facts that were changed since by others
 	var order []string
 	for _, e := range slices.Backward(events) {
+		if e.foreign {
+			later[e.Target] = true
+			if r := people[e.Target]; r != nil {
+				if err := r.between(e.Event); err != nil {
+					return Result{}, err
+				}
+			}
+			continue
+		}
 		if e.Kind == store.EventAccount || e.Kind == store.EventLicense {
 			r := people[e.Target]
 			if r == nil {
 				r = &restore{id: e.Target}
 				people[e.Target], order = r, append(order, e.Target)
 			}
-			if err := r.before(e); err != nil {
+			if err := r.before(e.Event); err != nil {
 				return Result{}, err
 			}
 			continue
 		}
-		reason, err := d.undoFact(ctx, c, do, e)
+		reason, err := ChangedSince, error(nil)
+		if !later[e.Target] || e.Kind != store.EventGroup { // of other facts it can be told by what they are
+			reason, err = d.undoFact(ctx, c, do, e.Event)
+		}
 		if err != nil {
 			return Result{}, fmt.Errorf("undo %s of %s: %w", e.Action, e.Target, err)
 		}
@@ -93,10 +107,18 @@ func (d *Directory) undo(ctx context.Context, c Change, do Undo) (Result, error)
 	return Result{Undone: all, Changed: undone && !do.Preview}, nil
 }
 
-// changeSet gives the events to undo, in order; what usher did by itself follows by itself.
-func (d *Directory) changeSet(ctx context.Context, company string, do Undo) ([]store.Event, error) {
+// changed is an event of a change set, or a foreign one in between.
+type changed struct {
+	store.Event
+	foreign bool // by others, of what the change set had changed before
+}
+
+// changeSet gives the events to undo, in order, with those by others that came in between or after. What usher did by itself follows by
+// itself.
+func (d *Directory) changeSet(ctx context.Context, company string, do Undo) ([]changed, error) {
 	const page = 1000
-	var found []store.Event
+	var found []changed
+	touched := map[string]bool{}
 	after := int64(0)
 	for {
 		events, err := d.store.ListEvents(ctx, company, after, page)
@@ -106,8 +128,12 @@ func (d *Directory) changeSet(ctx context.Context, company string, do Undo) ([]s
 		for _, e := range events {
 			after = e.Seq
 			byConnection := do.Request == "" && e.Actor.Kind == actorConnection && e.Actor.ID == do.Connection && !e.Time.Before(do.Since)
-			if e.Door != DoorSystem && (do.Request != "" && e.Request == do.Request || byConnection) {
-				found = append(found, e)
+			switch {
+			case e.Door == DoorSystem:
+			case do.Request != "" && e.Request == do.Request || byConnection:
+				found, touched[e.Target] = append(found, changed{Event: e}), true
+			case touched[e.Target]:
+				found = append(found, changed{e, true})
 			}
 		}
 		if len(events) < page {
@@ -128,8 +154,9 @@ func (d *Directory) undoFact(ctx context.Context, c Change, do Undo, e store.Eve
 	c.Do = inverse
 	_, err = d.Apply(ctx, c)
 	var refusal *Refusal
+	var unknown *store.UnknownMemberError
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), errors.As(err, &unknown):
 		return ChangedSince, nil
 	case errors.As(err, &refusal):
 		return refusal.Reason, nil
@@ -152,6 +179,13 @@ func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Opera
 		var r *store.Rule
 		if err := decode(&r); err != nil || r == nil {
 			return nil, CannotUndo, err
+		}
+		rules, err := d.store.ListRules(ctx, c.Company)
+		if err != nil {
+			return nil, "", fmt.Errorf("rules: %w", err)
+		}
+		if slices.ContainsFunc(rules, func(is store.Rule) bool { return sameRule(is, *r) }) {
+			return nil, ChangedSince, nil
 		}
 		return AddRule{Group: r.Group, Match: r.Match, License: License(r.License), Role: r.Role, Priority: r.Priority}, "", nil
 	case ActionSetSeats, ActionSetCeiling:
@@ -187,14 +221,30 @@ func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Opera
 		if err := decode(&was); err != nil {
 			return nil, "", err
 		}
-		if was.Removing == 0 || was.Removing > len(was.Remove) || was.Exactly {
+		if was.Removing == 0 || was.Removing > len(was.Remove) || was.Adding > 0 || was.Exactly {
 			return nil, CannotUndo, nil
 		}
+		there, err := d.store.AccountsByID(ctx, c.Company, was.Gone)
+		if err != nil {
+			return nil, "", fmt.Errorf("members: %w", err)
+		}
+		var back []string
+		for _, a := range there {
+			back = append(back, a.ID)
+		}
+		if len(back) == 0 {
+			return nil, ChangedSince, nil
+		}
 		return UpdateGroup{ID: e.Target, Edit: func(store.Group) (*GroupDraft, store.MemberChange, error) {
-			return nil, store.MemberChange{Add: was.Remove}, nil
+			return nil, store.MemberChange{Add: back}, nil
 		}}, "", nil
 	}
 	return nil, CannotUndo, nil
+}
+
+// sameRule says whether two rules say the same.
+func sameRule(a, b store.Rule) bool {
+	return a.Group == b.Group && a.License == b.License && a.Role == b.Role && a.Priority == b.Priority && reflect.DeepEqual(a.Match, b.Match)
 }
 
 // operation gives the change that makes the settings what they are here.
@@ -211,26 +261,50 @@ func (s settings) operation() SetCompany {
 
 // restore is what the events say that an account was before the change set and after it.
 type restore struct {
-	id, action string // the latest action
-	stood      *standingOf
-	left       *standingOf // nil: the change set did not touch it
+	id, action string      // the latest action
+	stood      *standingOf // before; nil: the change set did not touch it
+	left       *standingOf // after
 	asked      *[]store.Source
 	asks       *[]store.Source
 	made, gone bool
+	// Whether others changed the same in between: since an event of the change set, and between two of them.
+	othersStood, othersAsked bool
+	mixedStood, mixedAsked   bool
+}
+
+// recorded is what an event of an account says of the state before and after.
+type recorded struct {
+	Was *standingOf
+	standingOf
+	Sources []store.Source
+	Were    *[]store.Source
+}
+
+func readRecorded(e store.Event) (r recorded, err error) {
+	if len(e.Detail) > 0 {
+		if err := json.Unmarshal(e.Detail, &r); err != nil {
+			return r, fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+	}
+	return r, nil
+}
+
+// between takes in an event by somebody else, the latest of the account first.
+func (r *restore) between(e store.Event) error {
+	said, err := readRecorded(e)
+	if err != nil {
+		return err
+	}
+	r.othersStood = r.othersStood || said.Was != nil && !said.Was.byHand().equal(said.standingOf.byHand())
+	r.othersAsked = r.othersAsked || said.Were != nil && !slices.EqualFunc(byHand(*said.Were), byHand(said.Sources), equalSource)
+	return nil
 }
 
 // before takes in an event, the latest of the account first.
 func (r *restore) before(e store.Event) error {
-	var detail struct {
-		Was *standingOf
-		standingOf
-		Sources []store.Source
-		Were    *[]store.Source
-	}
-	if len(e.Detail) > 0 {
-		if err := json.Unmarshal(e.Detail, &detail); err != nil {
-			return fmt.Errorf("event %d: %w", e.Seq, err)
-		}
+	said, err := readRecorded(e)
+	if err != nil {
+		return err
 	}
 	if r.action == "" || e.Kind == store.EventAccount {
 		r.action = e.Action
@@ -240,20 +314,30 @@ func (r *restore) before(e store.Event) error {
 		r.made = true
 	case e.Action == ActionUserDelete:
 		r.gone = true
-	case e.Kind == store.EventAccount && detail.Was != nil:
+	case e.Kind == store.EventAccount && said.Was != nil:
 		if r.left == nil {
-			left := detail.standingOf
+			left := said.standingOf
 			r.left = &left
 		}
-		r.stood = detail.Was
-	case e.Kind == store.EventLicense && detail.Were != nil:
+		r.stood, r.mixedStood = said.Was, r.mixedStood || r.othersStood
+	case e.Kind == store.EventLicense && said.Were != nil:
 		if r.asks == nil {
-			asks := detail.Sources
+			asks := said.Sources
 			r.asks = &asks
 		}
-		r.asked = detail.Were
+		r.asked, r.mixedAsked = said.Were, r.mixedAsked || r.othersAsked
 	}
 	return nil
+}
+
+// byHand gives the sources that are not those of rules, which follow by themselves.
+func byHand(sources []store.Source) []store.Source {
+	return slices.DeleteFunc(slices.Clone(sources), func(x store.Source) bool { return Carrier(x.Kind).byRule() })
+}
+
+func (s standingOf) byHand() standingOf {
+	s.Roles = without(s.Roles, func(x store.RoleSource) bool { return Carrier(x.Kind).byRule() })
+	return s
 }
 
 // restore gives an account back what it was, and says why not; nothing: it is that already, or only by rules was it anything else.
@@ -266,34 +350,26 @@ func (d *Directory) restore(ctx context.Context, c Change, do Undo, r *restore) 
 		return "", err
 	}
 	s.queues = true // what somebody had before they may have to wait for now
-	byHand := func(sources []store.Source) []store.Source {
-		return slices.DeleteFunc(slices.Clone(sources), func(x store.Source) bool { return Carrier(x.Kind).byRule() })
-	}
-	rolesByHand := func(sources []store.RoleSource) []store.RoleSource {
-		return without(sources, func(x store.RoleSource) bool { return Carrier(x.Kind).byRule() })
-	}
 	restored := func(before store.Account) (store.Account, error) {
 		after := before
 		touched := false
 		if r.asked != nil && !slices.EqualFunc(byHand(*r.asked), byHand(*r.asks), equalSource) {
-			if !slices.EqualFunc(byHand(before.Sources), byHand(*r.asks), equalSource) {
+			if r.mixedAsked || !slices.EqualFunc(byHand(before.Sources), byHand(*r.asks), equalSource) {
 				return after, refuse(ChangedSince, "")
 			}
 			ruled := slices.DeleteFunc(slices.Clone(before.Sources), func(x store.Source) bool { return !Carrier(x.Kind).byRule() })
-			after.Sources, touched = append(byHand(*r.asked), ruled...), true
+			asked := slices.DeleteFunc(byHand(*r.asked), func(x store.Source) bool { return !x.Until.IsZero() && !x.Until.After(s.now) })
+			after.Sources, touched = append(asked, ruled...), true
 			slices.SortStableFunc(after.Sources, higher)
 		}
 		if r.stood == nil {
 			return after, untouched(touched)
 		}
-		stood, left, is := *r.stood, *r.left, standsAs(before)
-		for _, x := range []*standingOf{&stood, &left, &is} {
-			x.Roles = rolesByHand(x.Roles)
-		}
+		stood, left, is := r.stood.byHand(), r.left.byHand(), standsAs(before).byHand()
 		if stood.equal(left) {
 			return after, untouched(touched)
 		}
-		if !is.equal(left) {
+		if r.mixedStood || !is.equal(left) {
 			return after, refuse(ChangedSince, "")
 		}
 		after.MemberType = stood.MemberType

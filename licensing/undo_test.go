@@ -67,7 +67,7 @@ func TestUndo(t *testing.T) {
 				return nil, store.MemberChange{Remove: []string{bob.ID}}, nil
 			}},
 			"another rule":     licensing.AddRule{Group: group, License: ringex, Priority: 9},
-			"fewer seats":      licensing.SetSeats{License: plus, Total: 1},
+			"fewer seats":      licensing.SetSeats{License: plus, Total: 1, OverAssign: true},
 			"room to grow":     licensing.SetCeiling{License: plus, Ceiling: 9},
 			"other settings":   licensing.SetCompany{SeatPolicy: &strict, Tier: &free},
 			"without the rule": licensing.RemoveRule{ID: rule.ID},
@@ -166,5 +166,107 @@ func TestUndo_ofConnection(t *testing.T) {
 		}
 		w.check(people[2], base, store.StateHeld, licensing.AccountInactive)
 		w.checkPools()
+	})
+}
+
+func regroup(id string, m store.MemberChange) licensing.UpdateGroup {
+	return licensing.UpdateGroup{ID: id, Edit: func(store.Group) (*licensing.GroupDraft, store.MemberChange, error) { return nil, m, nil }}
+}
+
+// TestUndo_changedSince has others change what is to be undone, in between and after.
+func TestUndo_changedSince(t *testing.T) {
+	byAdmin := func(w *world, do licensing.Operation) {
+		w.t.Helper()
+		if _, err := w.dir.Apply(context.Background(), licensing.Change{
+			Company: w.company, Actor: store.Actor{Kind: "admin", ID: "root"}, Door: licensing.DoorAdmin, MayAssign: true, Request: "by an admin", Do: do,
+		}); err != nil {
+			w.t.Fatalf("%T: %v", do, err)
+		}
+		w.now = w.now.Add(time.Second)
+	}
+	for name, play := range map[string]func(w *world, ada, group string, since time.Time) (licensing.Undo, licensing.Reason){
+		"a pin between two changes of the connection": func(w *world, ada, _ string, since time.Time) (licensing.Undo, licensing.Reason) {
+			w.ask(ada)
+			byAdmin(w, licensing.Assign{ID: ada, License: plus})
+			w.ask(ada, ringex)
+			w.ask(ada)
+			return licensing.Undo{Connection: "okta", Since: since}, licensing.ChangedSince
+		},
+		"a role taken away between two deactivations": func(w *world, ada, _ string, since time.Time) (licensing.Undo, licensing.Reason) {
+			w.setActive(ada, false)
+			byAdmin(w, licensing.SetRole{ID: ada})
+			w.setActive(ada, true)
+			w.setActive(ada, false)
+			return licensing.Undo{Connection: "okta", Since: since}, licensing.ChangedSince
+		},
+		"a member removed again on purpose": func(w *world, ada, group string, _ time.Time) (licensing.Undo, licensing.Reason) {
+			w.request("first", regroup(group, store.MemberChange{Remove: []string{ada}}))
+			w.request("second", regroup(group, store.MemberChange{Add: []string{ada}}))
+			w.request("third", regroup(group, store.MemberChange{Remove: []string{ada}}))
+			return licensing.Undo{Request: "first"}, licensing.ChangedSince
+		},
+		"members removed and added in one request": func(w *world, ada, group string, _ time.Time) (licensing.Undo, licensing.Reason) {
+			w.request("swap", regroup(group, store.MemberChange{Remove: []string{ada}, Add: []string{w.create("bob").ID}}))
+			return licensing.Undo{Request: "swap"}, licensing.CannotUndo
+		},
+		"a member who is deleted": func(w *world, ada, group string, _ time.Time) (licensing.Undo, licensing.Reason) {
+			w.request("removed", regroup(group, store.MemberChange{Remove: []string{ada}}))
+			w.apply(licensing.DeleteAccount{ID: ada})
+			return licensing.Undo{Request: "removed"}, licensing.ChangedSince
+		},
+		"a rule that is there again": func(w *world, _, group string, _ time.Time) (licensing.Undo, licensing.Reason) {
+			rule := w.apply(licensing.AddRule{Group: group, License: ringex}).Rule.ID
+			w.request("unruled", licensing.RemoveRule{ID: rule})
+			w.undo("unruled")
+			return licensing.Undo{Request: "unruled"}, licensing.ChangedSince
+		},
+		"seats that are in use": func(w *world, _, _ string, _ time.Time) (licensing.Undo, licensing.Reason) {
+			w.request("bought", licensing.SetSeats{License: plus, Total: 9})
+			for i := range 9 {
+				w.create(string(rune('k'+i)), plus)
+			}
+			return licensing.Undo{Request: "bought"}, licensing.OverAssigned
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEachStore(t, func(t *testing.T, s store.Store) {
+				w := newWorld(t, s, store.Company{LossPercent: 100}, map[licensing.License]int{plus: 5, ringex: 5})
+				ada := w.create("ada", ringex).ID
+				byAdmin(w, licensing.SetRole{ID: ada, Role: licensing.RoleUserAdmin})
+				group := w.apply(licensing.CreateGroup{Draft: licensing.GroupDraft{Name: "g", Display: "g", Doc: []byte(`{}`)}, Members: []string{ada}}).Group.ID
+				w.now = w.now.Add(time.Hour)
+				do, want := play(w, ada, group, w.now)
+				do.Activate = activate
+				before, _ := s.Account(t.Context(), w.company, ada)
+				_, err := w.dir.Apply(t.Context(), w.as("okta", do))
+				wantRefusal(t, err, want)
+				after, _ := s.Account(t.Context(), w.company, ada)
+				if diff := cmp.Diff(before, after); diff != "" {
+					t.Errorf("something was undone (-before +after):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestUndo_inPart gives back whom it can.
+func TestUndo_inPart(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 5})
+		ada, bob, carl := w.create("ada").ID, w.create("bob").ID, w.create("carl").ID
+		group := w.apply(licensing.CreateGroup{Draft: licensing.GroupDraft{Name: "g", Display: "g", Doc: []byte(`{}`)}, Members: []string{ada, bob}}).Group.ID
+		w.apply(licensing.AddRule{Group: group, License: plus})
+		w.request("removed", regroup(group, store.MemberChange{Remove: []string{ada, bob, carl}})) // carl was none
+		w.apply(licensing.DeleteAccount{ID: bob})
+		w.undo("removed")
+		w.check(ada, plus, store.StateReserved, "")
+		w.check(carl, base, store.StateNone, "")
+
+		// What is over does not come back.
+		w.apply(licensing.Assign{ID: carl, License: plus, Until: w.now.Add(time.Hour)})
+		w.request("unassigned", licensing.Assign{ID: carl})
+		w.now = w.now.Add(2 * time.Hour)
+		w.undo("unassigned")
+		w.check(carl, base, store.StateNone, "")
 	})
 }

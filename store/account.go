@@ -41,6 +41,7 @@ type Setup struct {
 	LinkUntil  time.Time `json:"linkUntil,omitzero"`
 	Done       []string  `json:"done,omitempty"`       // steps of the set-up that are done
 	Password   string    `json:"password,omitempty"`   // argon2id in PHC form, never clear text; empty: none
+	Weak       bool      `json:"weak,omitempty"`       // whether the link was sent, or the password given, by somebody who may not make Super Admins
 	MustChange bool      `json:"mustChange,omitempty"` // whether the password was given by somebody else, to be changed when it is first used
 }
 

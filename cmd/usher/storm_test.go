@@ -356,7 +356,7 @@ func (w *stormWorker) administer(id string) error {
 		if w.random.IntN(3) == 0 {
 			_, err = c.SetCeiling(w.ctx, "acme", paid, w.random.IntN(30))
 		} else {
-			_, err = c.SetSeats(w.ctx, "acme", paid, 5+w.random.IntN(30))
+			_, err = c.SetSeats(w.ctx, "acme", paid, 5+w.random.IntN(30), true)
 		}
 	case 8:
 		tier := pick(w, "free", "video-pro-plus")

@@ -284,10 +284,10 @@ func (c *Client) Licenses(ctx context.Context, company string) ([]License, error
 	return out.Items, err
 }
 
-// SetSeats sets how many seats of a license a company has.
-func (c *Client) SetSeats(ctx context.Context, company, license string, total int) (License, error) {
+// SetSeats sets how many seats of a license a company has; overAssign: although more are in use.
+func (c *Client) SetSeats(ctx context.Context, company, license string, total int, overAssign bool) (License, error) {
 	var out License
-	err := c.do(ctx, http.MethodPut, &out, Seats{Total: total}, "companies", company, "licenses", license)
+	err := c.do(ctx, http.MethodPut, &out, Seats{Total: &total, OverAssign: overAssign}, "companies", company, "licenses", license)
 	return out, err
 }
 

@@ -294,7 +294,7 @@ func statusOf(r licensing.Reason) int {
 	case licensing.UnknownGroup, licensing.NothingToUndo:
 		return http.StatusNotFound
 	case licensing.NoRequest, licensing.RoleOfGuest, licensing.NoSeatAvailable, licensing.AlreadyActive, licensing.NotInvited,
-		licensing.ChangedSince, licensing.CannotUndo:
+		licensing.ChangedSince, licensing.CannotUndo, licensing.OverAssigned:
 		return http.StatusConflict
 	}
 	return http.StatusForbidden

@@ -449,7 +449,7 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	seats := func(license string, total int) func() error {
-		return func() error { _, err := d.SetSeats(t.Context(), "acme", license, total); return err }
+		return func() error { _, err := d.SetSeats(t.Context(), "acme", license, total, true); return err }
 	}
 	tests := []struct {
 		name   string

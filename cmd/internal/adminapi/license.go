@@ -36,10 +36,13 @@ func (h *Handler) setSeats(ctx context.Context, c call, company store.Company) (
 	if err != nil {
 		return nil, err
 	}
-	if in.Total > maxSeats {
-		return nil, problem(http.StatusBadRequest, "%d seats are more than usher counts (%d).", in.Total, maxSeats)
+	switch {
+	case in.Total == nil:
+		return nil, problem(http.StatusBadRequest, "total must say how many seats there are.")
+	case *in.Total > maxSeats:
+		return nil, problem(http.StatusBadRequest, "%d seats are more than usher counts (%d).", *in.Total, maxSeats)
 	}
-	if _, err := h.apply(ctx, c, company.ID, licensing.SetSeats{License: license, Total: in.Total}); err != nil {
+	if _, err := h.apply(ctx, c, company.ID, licensing.SetSeats{License: license, Total: *in.Total, OverAssign: in.OverAssign}); err != nil {
 		return nil, fmt.Errorf("set seats of %s: %w", license, err)
 	}
 	return h.license(ctx, company, license)

@@ -63,13 +63,13 @@ func TestNextSteps(t *testing.T) {
 	wait("with a guest", map[string]int{"seats_exhausted": 0, "guests_to_decide": 1})
 	d.provision(t, acme.ID, "carl@acme.example")
 	assign("carl@acme.example")
-	if _, err := d.SetSeats(ctx, "acme", plus, 1); err != nil {
+	if _, err := d.SetSeats(ctx, "acme", plus, 1, true); err != nil {
 		t.Fatal(err)
 	}
 	set(CompanyChange{Tier: &free, Confirm: true})
 	wait("with too few seats", map[string]int{"over_assigned": 1, "people_waiting": 1, "guests_to_decide": 1, "tier_without_sso": 2})
 	set(CompanyChange{Tier: &plus})
-	if _, err := d.SetSeats(ctx, "acme", plus, 9); err != nil {
+	if _, err := d.SetSeats(ctx, "acme", plus, 9, true); err != nil {
 		t.Fatal(err)
 	}
 	wait("with enough", map[string]int{"guests_to_decide": 1})

@@ -141,7 +141,8 @@ type Rule struct {
 
 // Seats sets how many seats of a license a company has.
 type Seats struct {
-	Total int `json:"total"`
+	Total      *int `json:"total"`
+	OverAssign bool `json:"over_assign,omitempty"` // although more are in use: nobody is evicted, and nobody gets one until that is even
 }
 
 // Ceiling sets how far the seats of a license may grow by themselves when somebody needs one.

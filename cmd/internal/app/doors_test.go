@@ -223,10 +223,10 @@ func TestDoors(t *testing.T) {
 		},
 		"seats": func(d *doorway) {
 			ada, bob := d.create("ada", plus), d.create("bob", plus)
-			_, err := d.admin.SetSeats(d.t.Context(), "acme", plus, 2)
+			_, err := d.admin.SetSeats(d.t.Context(), "acme", plus, 2, true)
 			d.check(err)
 			held(d, bob)
-			_, err = d.admin.SetSeats(d.t.Context(), "acme", plus, 1)
+			_, err = d.admin.SetSeats(d.t.Context(), "acme", plus, 1, true)
 			d.check(err)
 			held(d, ada) // nobody is evicted
 			held(d, bob)

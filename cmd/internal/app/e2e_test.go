@@ -245,7 +245,7 @@ func TestSeats_Queue(t *testing.T) {
 	states(map[string]string{"ada": "reserved", "grace": "reserved", "barbara": "waiting"}) // Ada asked before Barbara
 	s.pool()
 
-	if _, err := s.admin.SetSeats(t.Context(), "acme", "video-pro-plus", 3); err != nil {
+	if _, err := s.admin.SetSeats(t.Context(), "acme", "video-pro-plus", 3, true); err != nil {
 		t.Fatal(err)
 	}
 	states(map[string]string{"ada": "reserved", "grace": "reserved", "barbara": "reserved"})

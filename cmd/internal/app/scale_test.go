@@ -56,7 +56,7 @@ func TestSeats_scale(t *testing.T) {
 		writes = neighbour.measure(ctx, http.MethodPatch, "/Users/"+ada.ID, patchHead+`{"op":"replace","path":"title","value":"%d"}]}`)
 	})
 	began = time.Now()
-	after, err := s.admin.SetSeats(t.Context(), "acme", plus, people/2)
+	after, err := s.admin.SetSeats(t.Context(), "acme", plus, people/2, true)
 	took := time.Since(began)
 	stop()
 	working.Wait()

@@ -28,12 +28,15 @@ func (cmd *licenseList) Run(env *environment) error {
 
 type licenseSeats struct {
 	folder
-	Company string         `help:"The company." required:"" placeholder:"NAME"`
-	Seats   map[string]int `arg:"" help:"The license and its number of seats." placeholder:"LICENSE=N"`
+	Company    string         `help:"The company." required:"" placeholder:"NAME"`
+	Seats      map[string]int `arg:"" help:"The license and its number of seats." placeholder:"LICENSE=N"`
+	OverAssign bool           `help:"Although more are in use: nobody is evicted, and nobody gets one until that is even."`
 }
 
 func (cmd *licenseSeats) Run(env *environment) error {
-	return cmd.each(env, cmd.Company, cmd.Seats, (*adminapi.Client).SetSeats)
+	return cmd.each(env, cmd.Company, cmd.Seats, func(c *adminapi.Client, ctx context.Context, company, license string, total int) (adminapi.License, error) {
+		return c.SetSeats(ctx, company, license, total, cmd.OverAssign)
+	})
 }
 
 type licenseOverage struct {
