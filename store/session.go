@@ -12,7 +12,7 @@ type AdminSession struct {
 	Company string
 	Kind    string // "admin" for a local admin, "person" for an account with a role
 	Admin   string // id of the one or the other
-	// Credential is the SHA-256 of the password hash with which it was opened: with another password it is worth nothing.
+	// Credential is the SHA-256 of what it was opened with: with another password, or another epoch of the account, it is worth nothing.
 	Credential [32]byte
 	Created    time.Time
 	Seen       time.Time // when it was last used, to the minute or so

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ const (
 	// How long a session lasts: without being used, and in all.
 	idleLimit    = 30 * time.Minute
 	sessionLimit = 12 * time.Hour
+	maxCompany   = 63   // bytes of a company's short name
+	maxLogin     = 1024 // and of a login
 	// seenEvery is how often it is written that a session is used.
 	seenEvery = time.Minute
 )
@@ -73,8 +76,14 @@ type CreatedSession struct {
 type claimant struct {
 	kind, id, login, role string
 	password              string // hash
+	epoch                 int64  // of a person
 	local                 *store.LocalAdmin
 	person                *store.Account
+}
+
+// credential is what a session was opened with: another password, or an end of the person's sessions, makes it another.
+func (c claimant) credential() [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", c.password, c.epoch))
 }
 
 // errUnknown is the answer to every try that fails, whatever is wrong with it.
@@ -91,6 +100,9 @@ func (h *Handler) signIn(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	login := query.Fold(in.Login)
+	if len(in.Company) > maxCompany || len(login) > maxLogin { // there are none
+		return nil, errUnknown()
+	}
 	if err := h.mayTry(c, strings.ToLower(in.Company), login); err != nil {
 		return nil, err
 	}
@@ -110,7 +122,7 @@ func (h *Handler) signIn(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	if who.person != nil && who.person.MustChange {
-		if who.password, err = h.changeOwn(ctx, c, company, who, in); err != nil {
+		if who, err = h.changeOwn(ctx, c, company, who, in); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +131,7 @@ func (h *Handler) signIn(ctx context.Context, c call) (any, error) {
 	out := CreatedSession{Secret: sessionPrefix + base64.RawURLEncoding.EncodeToString(random[:])}
 	s := store.AdminSession{
 		Hash: sha256.Sum256([]byte(out.Secret)), ID: store.NewID(), Company: company.ID, Kind: who.kind, Admin: who.id,
-		Credential: sha256.Sum256([]byte(who.password)), Created: c.now, Seen: c.now, Expires: c.now.Add(sessionLimit),
+		Credential: who.credential(), Created: c.now, Seen: c.now, Expires: c.now.Add(sessionLimit),
 	}
 	events, err := c.event(ActionSignIn, s.ID, map[string]string{"role": who.role})
 	if err != nil {
@@ -132,12 +144,24 @@ func (h *Handler) signIn(ctx context.Context, c call) (any, error) {
 	return out, nil
 }
 
+// network is what somebody is known by who tries: their address, of IPv6 the part that a household has to itself.
+func network(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	const household = 64
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() && !ip.Is4In6() {
+		if prefix, err := ip.Prefix(household); err == nil {
+			return prefix.String()
+		}
+	}
+	return host
+}
+
 // mayTry refuses who tries too often.
 func (h *Handler) mayTry(c call, company, login string) error {
-	address, _, err := net.SplitHostPort(c.RemoteAddr)
-	if err != nil {
-		address = c.RemoteAddr
-	}
+	address := network(c.RemoteAddr)
 	delay := h.tries.wait("address "+address, addressEvery, triesOfAddress, c.now)
 	if delay == 0 {
 		delay = h.tries.wait("login "+company+" "+login+" "+address, loginEvery, triesOfLogin, c.now)
@@ -188,7 +212,7 @@ func ofPerson(a store.Account) claimant {
 	if !a.Active || a.Activation != store.ActivationActive {
 		return claimant{}
 	}
-	return claimant{kind: kindPerson, id: a.ID, login: a.UserName, role: a.Role, password: a.Password, person: &a}
+	return claimant{kind: kindPerson, id: a.ID, login: a.UserName, role: a.Role, password: a.Password, epoch: a.Epoch, person: &a}
 }
 
 // checkCode asks for the one-time password of an admin who has set that up, and notes that it is used.
@@ -215,22 +239,22 @@ func (h *Handler) checkCode(ctx context.Context, c call, company store.Company, 
 	})
 }
 
-// changeOwn has a person change the password that somebody else has chosen, and gives the hash of the new one.
-func (h *Handler) changeOwn(ctx context.Context, c call, company store.Company, who claimant, in NewSession) (string, error) {
+// changeOwn has a person change the password that somebody else has chosen, and gives the person after that.
+func (h *Handler) changeOwn(ctx context.Context, c call, company store.Company, who claimant, in NewSession) (claimant, error) {
 	if in.NewPassword == "" || in.NewPassword == in.Password {
 		p := problem(http.StatusForbidden, "Somebody else has chosen your password: choose your own, and send it as new_password.")
 		p.Code = "password_change_required"
-		return "", p
+		return who, p
 	}
 	if err := checkPassword(in.NewPassword); err != nil {
-		return "", err
+		return who, err
 	}
 	hash, err := h.hasher.Hash(ctx, in.NewPassword)
 	if err != nil {
-		return "", fmt.Errorf("hash: %w", err)
+		return who, fmt.Errorf("hash: %w", err)
 	}
-	_, err = h.apply(ctx, c, company.ID, licensing.SetPassword{ID: who.id, Own: true, Password: hash})
-	return hash, err
+	r, err := h.apply(ctx, c, company.ID, licensing.SetPassword{ID: who.id, Own: true, Password: hash})
+	return ofPerson(r.Account), err
 }
 
 // bySession tells by the token of a session who makes a request.
@@ -251,7 +275,7 @@ func (h *Handler) bySession(ctx context.Context, hash [32]byte) (caller, error) 
 	if err != nil {
 		return caller{}, err
 	}
-	if authorityOf(who.role) == nobody || sha256.Sum256([]byte(who.password)) != s.Credential {
+	if authorityOf(who.role) == nobody || who.credential() != s.Credential {
 		return caller{}, over
 	}
 	if now.Sub(s.Seen) >= seenEvery {

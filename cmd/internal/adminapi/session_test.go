@@ -164,6 +164,20 @@ func TestSession_tooManyTries(t *testing.T) {
 	}
 }
 
+func TestNetwork(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:7": "192.0.2.1", "[2001:db8:1:2:3:4:5:6]:7": "2001:db8:1:2::/64", "[::ffff:192.0.2.1]:7": "::ffff:192.0.2.1", "@": "@",
+	} {
+		if got := network(remote); got != want {
+			t.Errorf("%s is %s, want %s", remote, got, want)
+		}
+	}
+	d := newDesk(t)
+	if _, p, _ := d.signIn(t, NewSession{Company: "acme", Login: strings.Repeat("x", maxLogin+1)}); p == nil || p.Status != http.StatusUnauthorized || len(d.handler.tries.of) != 0 {
+		t.Errorf("a login that nobody has: %+v, %d are remembered", p, len(d.handler.tries.of))
+	}
+}
+
 func TestTries_bounded(t *testing.T) {
 	tries := newTries()
 	for i := range maxTries + 100 {
@@ -229,10 +243,16 @@ func TestSession_person(t *testing.T) {
 	change(AccountChange{Active: &off})
 	d.lets(t, "deactivated", s.Secret, http.StatusUnauthorized)
 	change(AccountChange{Active: &on})
-	d.lets(t, "reactivated", s.Secret, http.StatusOK)
+	d.lets(t, "of before the break", s.Secret, http.StatusUnauthorized) // what has ended stays so
+	in.Password, in.NewPassword = in.NewPassword, ""
+	s = d.enter(t, in)
 	change(AccountChange{Role: "standard"})
 	d.lets(t, "without the role", s.Secret, http.StatusUnauthorized)
 	change(AccountChange{Role: "user-admin"})
+	d.lets(t, "of before the role was lost", s.Secret, http.StatusUnauthorized)
+	d.now = d.now.Add(time.Minute)
+	s = d.enter(t, in)
+	d.lets(t, "signed in again", s.Secret, http.StatusOK)
 	if _, err := d.AssignCredentials(t.Context(), "acme", "uma@acme.example", Credentials{}); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"strings"
 	text "text/template"
+	"time"
 
 	smtp "github.com/wneessen/go-mail"
 
@@ -40,12 +41,15 @@ func newComposer(from string, link func(store.Mail) string) (*composer, error) {
 }
 
 // words gives what the templates of a mail are filled in with, and its subject.
-func (c *composer) words(m store.Mail) (fill any, subject string, err error) {
+func (c *composer) words(m store.Mail, now time.Time) (fill any, subject string, err error) {
 	switch m.Kind {
 	case licensing.MailInvite:
 		var says licensing.Invitation
 		if err := read(m, &says); err != nil {
 			return nil, "", err
+		}
+		if !now.Before(says.Until) {
+			return nil, "", fmt.Errorf("its link was good until %s only: invite the person again", says.Until.UTC().Format("2 January 2006"))
 		}
 		oneLine(&says.Company, &says.Name, &says.By)
 		return struct {
@@ -78,8 +82,8 @@ func oneLine(texts ...*string) {
 }
 
 // message makes the message of a mail. Its error says what is wrong with the mail: trying again would not help.
-func (c *composer) message(m store.Mail) (*smtp.Msg, error) {
-	fill, subject, err := c.words(m)
+func (c *composer) message(m store.Mail, now time.Time) (*smtp.Msg, error) {
+	fill, subject, err := c.words(m, now)
 	if err != nil {
 		return nil, err
 	}

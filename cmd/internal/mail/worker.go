@@ -172,7 +172,7 @@ func (w *Worker) send(ctx context.Context, m store.Mail) (state, why string) {
 		}
 		return store.MailQueued, err.Error()
 	}
-	msg, err := w.words.message(m)
+	msg, err := w.words.message(m, w.clock())
 	if err != nil {
 		return store.MailDead, err.Error()
 	}

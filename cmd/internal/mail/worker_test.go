@@ -426,6 +426,10 @@ func TestWorker_failures(t *testing.T) {
 			name: "two addresses in one", state: store.MailDead, why: "cannot be written to",
 			edit: func(m *store.Mail) { m.To = "a@example.com>\r\nRCPT TO:<b@example.com" },
 		},
+		{
+			name: "a link that has ended", state: store.MailDead, why: "invite the person again",
+			edit: func(m *store.Mail) { m.Data = json.RawMessage(`{"company":"Acme","until":"2026-11-23T09:00:00Z"}`) },
+		},
 		{name: "a message of another kind", state: store.MailDead, why: "no message of the kind", edit: func(m *store.Mail) { m.Kind = "spam" }},
 		{
 			name: "the process has died", state: store.MailDead, why: "It is not known whether it has arrived",
@@ -565,7 +569,7 @@ func TestWorker_losses(t *testing.T) {
 func TestWorker_names(t *testing.T) {
 	s := newServer(t, nil)
 	b := newBench(t, s, nil)
-	b.add("m-1", licensing.Invitation{Company: "Acme\r\nBcc: eve@example.com", Name: "\r\n.\r\nQUIT", Until: start})
+	b.add("m-1", licensing.Invitation{Company: "Acme\r\nBcc: eve@example.com", Name: "\r\n.\r\nQUIT", Until: start.Add(time.Hour)})
 	b.work(t)
 	b.wants(t, "m-1", store.MailSent, "")
 	header, bodies := parts(t, s.received[0])
