@@ -75,7 +75,7 @@ func (d *Directory) invitation(s situation, a *store.Account, to string) ([]stor
 		return nil, refuse(NoAddress, "")
 	}
 	text := Invitation{Company: s.company.Display, Name: a.Display, Until: s.now.Add(InviteFor)}
-	if s.change.Actor.Kind == actorAdmin {
+	if s.change.Actor.Kind == actorAdmin || s.change.Actor.Kind == actorPerson {
 		text.By = s.change.Actor.ID
 	}
 	data, err := json.Marshal(text)
@@ -154,6 +154,9 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		return Result{}, err
 	}
 	r, err := d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+		if do.Replaces != "" && before.Password != do.Replaces {
+			return before, store.ErrVersion
+		}
 		if before.Role == RoleSuperAdmin && !c.MayAssign && !do.Own { // whoever knows the password is one
 			return before, refuse(SuperAdminRequired, "")
 		}
@@ -202,7 +205,7 @@ func (d *Directory) setUp(ctx context.Context, c Change, do SetUp) (Result, erro
 		if do.Step != "" && !slices.Contains(after.Done, do.Step) {
 			after.Done = append(slices.Clone(after.Done), do.Step)
 		}
-		if do.Password != "" {
+		if do.Password != "" || do.Forget {
 			after.Password, after.MustChange = do.Password, false
 		}
 		if do.Finish { // the link stays, so that it can be told from one that never was

@@ -215,6 +215,7 @@ type Invite struct {
 // SetPassword gives a person a password, with which the account is active.
 type SetPassword struct {
 	ID       string
+	Replaces string // the hash that the account must have: store.ErrVersion; empty: any
 	Own      bool   // they have chosen it themselves; else they must change it when they first use it
 	Password string // its argon2id hash in PHC form
 }
@@ -226,6 +227,7 @@ type SetUp struct {
 	Edit     func(before store.Account) (Draft, error) // what they say of themselves, as in UpdateAccount; nil: nothing
 	Step     string                                    // the step that is done by it; may be empty
 	Password string                                    // its argon2id hash in PHC form; empty: it stays as it is
+	Forget   bool                                      // the person does without a password
 	Finish   bool                                      // whether that was the last: the link is used up and the account active
 }
 

@@ -200,8 +200,8 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 	if err != nil {
 		return Result{}, err
 	}
-	if unpaid(s.company) {
-		return Result{}, refuse(BillingSuspended, "Nobody can be added while a payment of the company is overdue.")
+	if err := mayAdd(s.company); err != nil {
+		return Result{}, err
 	}
 	if err := d.checkDomain(ctx, s.company, do.Draft.Email); err != nil {
 		return Result{}, err
@@ -248,6 +248,14 @@ func (d *Directory) createAccount(ctx context.Context, c Change, do CreateAccoun
 		}
 	}
 	return Result{}, store.ErrVersion
+}
+
+// mayAdd refuses new people to a company that does not pay.
+func mayAdd(c store.Company) *Refusal {
+	if unpaid(c) {
+		return refuse(BillingSuspended, "Nobody can be added while a payment of the company is overdue.")
+	}
+	return nil
 }
 
 // takeUp answers a creation whose user name is in use: an inactive account of the same connection and externalId is the same

@@ -51,9 +51,12 @@
 //	promotion and demotion            app TestDoors/admin-promote, TestSetMember, TestMove
 //	seats bought and returned         app TestDoors/seats, TestDirectory_queueFillsByItself
 //	billing                           app TestDoors/billing, TestSetCompany_payment
+//	seats that grow by themselves     TestOverage
 //	the company's tier                TestSetCompany_tier
 //	the end of a hold                 TestDirectory_holdEnds
 //	the guard against mass losses     TestBreaker, TestBreaker_group
+//
+// The command line is a client of the admin API; its scripts are in cmd/usher/testdata/script.
 //
 // Left to others: what a request looks like on the wire (scim), how records are kept (store), sessions and tokens (sso, cmd).
 package licensing

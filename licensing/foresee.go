@@ -11,6 +11,8 @@ import (
 type NewPerson struct {
 	Draft   Draft
 	License License // to be assigned; NoLicense: none
+	Role    string  // to be given; empty: none
+	Setup   Setup
 }
 
 // Prospect is what would become of a person who is added.
@@ -20,6 +22,8 @@ type Prospect struct {
 	State      string     `json:"license_state"`
 	Reason     Reason     `json:"license_reason,omitempty"` // why the license would not be in effect, or not be assigned at all
 	Place      int        `json:"place,omitempty"`          // in the queue
+	RoleReason Reason     `json:"role_reason,omitempty"`    // why the role would not be given
+	Refused    *Refusal   `json:"-"`                        // why the person would not be added
 }
 
 // Foresee says what would become of people who are added in this order, and changes nothing. It does not look at names that are taken.
@@ -47,10 +51,23 @@ func (d *Directory) Foresee(ctx context.Context, c Change, people []NewPerson) (
 
 // add plans one person and lets the pools of the forecast follow.
 func (f *forecast) add(ctx context.Context, s situation, person NewPerson) (Prospect, error) {
+	if err := mayAdd(s.company); err != nil {
+		return Prospect{Refused: err}, nil
+	}
+	var refusal *Refusal
+	switch err := f.d.checkDomain(ctx, s.company, person.Draft.Email); {
+	case errors.As(err, &refusal):
+		return Prospect{Refused: refusal}, nil
+	case err != nil:
+		return Prospect{}, err
+	}
 	nobody := store.Account{Company: s.company.ID, Decision: store.Decision{LicenseState: store.StateNone, Effective: string(VideoPro)}}
 	a := nobody
 	a.MemberType = string(memberType(s.company, person.Draft.Email, f.d.webmail))
 	apply(s, &a, person.Draft)
+	if _, err := f.d.begin(s, &a, CreateAccount{Draft: person.Draft, Setup: person.Setup}); errors.As(err, &refusal) {
+		return Prospect{Refused: refusal}, nil
+	}
 	plain := a
 	var reason Reason
 	if person.License != NoLicense {
@@ -63,12 +80,14 @@ func (f *forecast) add(ctx context.Context, s situation, person NewPerson) (Pros
 		}
 	}
 	p, err := makePlan(s, nil, a)
-	var refusal *Refusal
-	if errors.As(err, &refusal) { // the license is refused, the person is not
+	if errors.As(err, &refusal) { // the license is refused, the person may not be
 		reason = refusal.Reason
 		p, err = makePlan(s, nil, plain)
 	}
-	if err != nil {
+	switch {
+	case errors.As(err, &refusal):
+		return Prospect{Refused: refusal}, nil
+	case err != nil:
 		return Prospect{}, err
 	}
 	p.write.Before = &nobody
@@ -79,6 +98,12 @@ func (f *forecast) add(ctx context.Context, s situation, person NewPerson) (Pros
 	found := Prospect{MemberType: MemberType(after.MemberType), Effective: License(after.Effective), State: after.LicenseState, Reason: Reason(after.LicenseReason)}
 	if reason != "" {
 		found.Reason = reason
+	}
+	switch {
+	case person.Role == RoleSuperAdmin && !s.change.MayAssign:
+		found.RoleReason = SuperAdminRequired
+	case person.Role != "" && higherRole(person.Role, RoleStandard) > 0 && found.MemberType == GuestMember:
+		found.RoleReason = RoleOfGuest
 	}
 	if after.LicenseState == store.StateWaiting {
 		pool, err := f.pool(ctx, s.company.ID, License(after.License))

@@ -93,9 +93,11 @@ func (d *Directory) setMember(ctx context.Context, c Change, do SetMember) (Resu
 	})
 }
 
-// demote makes a guest of an account. Guests have no role, and one that an admin gave does not come back by itself.
+// demote makes a guest of an account. Guests have no role, and one that an admin gave does not come back by itself; that an admin wants
+// somebody to have none stays.
 func demote(a *store.Account) {
-	a.MemberType, a.RoleSources = string(GuestMember), withoutPin(a.RoleSources)
+	a.MemberType = string(GuestMember)
+	a.RoleSources = without(a.RoleSources, func(s store.RoleSource) bool { return s.Kind == string(CarrierPin) && s.Role != RoleStandard })
 }
 
 // becomesGuest says whether a person whose address has moved is a coworker no longer until an admin decides. What they are at the new

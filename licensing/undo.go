@@ -189,18 +189,24 @@ func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Opera
 		}
 		return AddRule{Group: r.Group, Match: r.Match, License: License(r.License), Role: r.Role, Priority: r.Priority}, "", nil
 	case ActionSetSeats, ActionSetCeiling:
-		var was struct{ Total, Ceiling, Was int }
+		var was struct {
+			Total, Ceiling int
+			Was            *int
+		}
 		if err := decode(&was); err != nil {
 			return nil, "", err
+		}
+		if was.Was == nil { // seats that were added by themselves, or before that was noted
+			return nil, CannotUndo, nil
 		}
 		pool, err := d.store.Pool(ctx, c.Company, e.Target)
 		switch {
 		case err != nil:
 			return nil, "", fmt.Errorf("pool of %s: %w", e.Target, err)
 		case e.Action == ActionSetSeats && pool.Total == was.Total:
-			return SetSeats{License: License(e.Target), Total: was.Was}, "", nil
+			return SetSeats{License: License(e.Target), Total: *was.Was}, "", nil
 		case e.Action == ActionSetCeiling && pool.Ceiling == was.Ceiling:
-			return SetCeiling{License: License(e.Target), Ceiling: was.Was}, "", nil
+			return SetCeiling{License: License(e.Target), Ceiling: *was.Was}, "", nil
 		}
 		return nil, ChangedSince, nil
 	case ActionSetCompany:

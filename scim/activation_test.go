@@ -113,6 +113,22 @@ func TestUsers_outside(t *testing.T) {
 		t.Errorf("address %q", got)
 	}
 	var wrong *scim.Error
+	for _, bad := range []map[string]any{
+		{"userName": "x", "roles": []any{map[string]any{"value": "super-admin"}}}, {"userName": "x", usherUser: map[string]any{"license": "ringex"}},
+		{"userName": "x", usherUser + ":license": "gold"}, {"userName": "x", "Entitlements": []any{map[string]any{"value": "ringex"}}},
+	} {
+		if _, err := users.Draft(ctx, d.company, bad); !errors.As(err, &wrong) || wrong.Status != http.StatusBadRequest {
+			t.Errorf("%v: %v, want a 400", bad, err)
+		}
+		delete(bad, "userName")
+		edit, err := users.Edit(ctx, d.company, bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := edit(stored); !errors.As(err, &wrong) || wrong.Status != http.StatusBadRequest {
+			t.Errorf("changed to %v: %v, want a 400", bad, err)
+		}
+	}
 	for _, bad := range []map[string]any{{"displayName": "nobody"}, {"userName": "x", "active": 7}, {"userName": strings.Repeat("x", 2000)}} {
 		_, err := users.Draft(ctx, d.company, bad)
 		if !errors.As(err, &wrong) || wrong.Status != http.StatusBadRequest {

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"usher/licensing"
 	"usher/scim/filter"
@@ -46,7 +47,23 @@ func (u *Users) Draft(ctx context.Context, company string, attributes map[string
 	if _, given := r["active"]; !given {
 		r["active"] = true
 	}
+	if err := noCarriers(Resource{}, r); err != nil {
+		return licensing.Draft{}, err
+	}
 	return d.draft(r, nil)
+}
+
+// noCarriers refuses what asks for licenses or roles: it would have no effect, and be taken for the word of the identity provider that next
+// writes to the same attribute.
+func noCarriers(old, r Resource) error {
+	for _, c := range carriers() {
+		was, _ := carrierValue(old, c)
+		is, _ := carrierValue(r, c)
+		if !reflect.DeepEqual(was, is) {
+			return badRequest(invalidValue, "%s cannot be set here: licenses and roles are given by operations of their own.", c)
+		}
+	}
+	return nil
 }
 
 // Edit gives a change of a user: the attributes named are replaced, those that are null taken away, as by a PATCH without a path (RFC 7644
@@ -63,6 +80,9 @@ func (u *Users) Edit(ctx context.Context, company string, attributes map[string]
 		}
 		r, _, err := applyPatch(d.user, u.parser, old, []operation{{Op: opReplace, Value: attributes, HasValue: true}}, d.quirks)
 		if err != nil {
+			return licensing.Draft{}, err
+		}
+		if err := noCarriers(old, r); err != nil {
 			return licensing.Draft{}, err
 		}
 		return d.redraft(old, r, nil)

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,8 +155,8 @@ func (h *Handler) handle(r route) {
 			h.refuse(w, c, c.lacks(r.least))
 			return
 		}
-		do := func() (int, any) {
-			body, err := r.op(req.Context(), c)
+		do := func(ctx context.Context) (int, any) {
+			body, err := r.op(ctx, c)
 			if err != nil {
 				p := h.problemOf(c, err)
 				return p.Status, p
@@ -166,7 +167,7 @@ func (h *Handler) handle(r route) {
 			h.once(w, c, key, do)
 			return
 		}
-		status, body := do()
+		status, body := do(req.Context())
 		h.send(w, status, body)
 	})
 }
@@ -220,12 +221,31 @@ func (c call) event(action, target string, detail any) ([]store.Event, error) {
 
 // read decodes the request's body.
 func (c call) read(into any) error {
-	dec := json.NewDecoder(io.LimitReader(c.Body, maxBody))
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return problem(http.StatusBadRequest, "The request's body is not what this operation takes: %v.", err)
 	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return problem(http.StatusBadRequest, "The request's body goes on after its JSON.")
+	}
 	return nil
+}
+
+// body reads the request's body as a whole.
+func (c call) body() ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(c.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, problem(http.StatusBadRequest, "The request's body cannot be read.")
+	case len(body) > maxBody:
+		return nil, problem(http.StatusRequestEntityTooLarge, "The request's body has more than %d bytes.", maxBody)
+	}
+	return body, nil
 }
 
 // problem makes an answer that refuses a request.

@@ -24,14 +24,14 @@ const (
 )
 
 // once carries a request out unless it was carried out already: then the answer of then is given again.
-func (h *Handler) once(w http.ResponseWriter, c call, key string, do func() (int, any)) {
+func (h *Handler) once(w http.ResponseWriter, c call, key string, do func(context.Context) (int, any)) {
 	if len(key) > maxIdempotency {
 		h.refuse(w, c, problem(http.StatusBadRequest, "An %s has %d bytes at most.", idempotencyHeader, maxIdempotency))
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(c.Body, maxBody))
+	body, err := c.body()
 	if err != nil {
-		h.refuse(w, c, problem(http.StatusBadRequest, "The request's body cannot be read."))
+		h.refuse(w, c, err)
 		return
 	}
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
@@ -50,7 +50,10 @@ func (h *Handler) once(w http.ResponseWriter, c call, key string, do func() (int
 	case err != nil:
 		h.refuse(w, c, fmt.Errorf("claim request: %w", err))
 	case first:
-		status, answered := do()
+		// It is carried out to the end although nobody may hear the answer any more: they will ask for it.
+		ctx := context.WithoutCancel(c.Context())
+		c.Request = c.Request.WithContext(ctx)
+		status, answered := do(ctx)
 		h.keep(c.Context(), r, status, answered)
 		h.send(w, status, answered)
 	case there.Request != r.Request:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,72 @@ func TestIdempotency_failure(t *testing.T) {
 	}
 	if rec := d.repeat(made.Secret, "k", http.MethodPost, "/v1/companies/acme/rules", body); rec.Code != http.StatusCreated {
 		t.Errorf("again: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// hangingUp is a directory whose client hangs up after the first change.
+type hangingUp struct {
+	Directory
+	hangUp func()
+}
+
+func (h *hangingUp) Apply(ctx context.Context, c licensing.Change) (licensing.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return licensing.Result{}, err
+	}
+	r, err := h.Directory.Apply(ctx, c)
+	h.hangUp()
+	return r, err
+}
+
+// TestIdempotency_hangUp has a client go away half-way: the request is carried out to the end, and repeating it says so.
+func TestIdempotency_hangUp(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	made, err := d.CreateKey(t.Context(), "acme", NewKey{Admin: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path, body = "/v1/companies/acme/accounts", `{"setup":"later","people":[{"email":"a@acme.example"},{"email":"b@acme.example"},{"email":"c@acme.example"}]}`
+	ctx, hangUp := context.WithCancel(t.Context())
+	d.handler.directory = &hangingUp{d.handler.directory, hangUp}
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+made.Secret)
+	r.Header.Set(idempotencyHeader, "k")
+	d.outside.ServeHTTP(httptest.NewRecorder(), r)
+	var out AddedPeople
+	rec := d.repeat(made.Secret, "k", http.MethodPost, path, body)
+	if err := json.Unmarshal(rec.Body.Bytes(), &out); err != nil || out.Added != 3 || rec.Header().Get(replayedHeader) != "true" {
+		t.Errorf("repeated: %d %s, %v", rec.Code, rec.Body, err)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	made, err := d.CreateKey(t.Context(), "acme", NewKey{Admin: "root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]int{
+		`{"connection":"okta"} {"connection":"entra"}`: http.StatusBadRequest,
+		`{"connection":"okta"}x`:                       http.StatusBadRequest,
+		`{"conection":"okta"}`:                         http.StatusBadRequest,
+		``:                                             http.StatusBadRequest,
+		`{"connection":"okta"}` + strings.Repeat(" ", maxBody): http.StatusRequestEntityTooLarge,
+	} {
+		for _, key := range []string{"", "k"} {
+			r := httptest.NewRequest(http.MethodPost, "/v1/companies/acme/tokens", strings.NewReader(body))
+			r.Header.Set("Authorization", "Bearer "+made.Secret)
+			if key != "" {
+				r.Header.Set(idempotencyHeader, key+strconv.Itoa(len(body)))
+			}
+			rec := httptest.NewRecorder()
+			d.outside.ServeHTTP(rec, r)
+			if rec.Code != want {
+				t.Errorf("%.40q: %d %s, want %d", body, rec.Code, rec.Body, want)
+			}
+		}
 	}
 }
 

@@ -15,10 +15,13 @@ import (
 	"usher/scim"
 	"usher/scim/schema"
 	"usher/store"
+	"usher/store/query"
 )
 
-// maxPeople is how many rows one request has at most.
-const maxPeople = 200
+const (
+	maxPeople  = 200   // rows of one request
+	maxPreview = 2_000 // and of one that only looks: the seats are counted over all of them
+)
 
 // newPerson is a row that was read.
 type newPerson struct {
@@ -29,32 +32,42 @@ type newPerson struct {
 }
 
 // people reads the rows of a request. What is wrong with a row becomes its problem.
-func (h *Handler) people(ctx context.Context, c call, company store.Company) ([]newPerson, []PersonRow, error) {
+func (h *Handler) people(ctx context.Context, c call, company store.Company, most int) ([]newPerson, []PersonRow, error) {
 	var in NewPeople
 	if err := c.read(&in); err != nil {
 		return nil, nil, err
 	}
-	if len(in.People) == 0 || len(in.People) > maxPeople {
-		return nil, nil, problem(http.StatusBadRequest, "A request adds between 1 and %d people, not %d.", maxPeople, len(in.People))
+	if len(in.People) == 0 || len(in.People) > most {
+		return nil, nil, problem(http.StatusBadRequest, "A request is about 1 to %d people, not %d.", most, len(in.People))
 	}
 	people, rows := make([]newPerson, len(in.People)), make([]PersonRow, len(in.People))
-	named := map[string]int{}
+	named, extensions := map[string]int{}, map[string]int{}
 	for i, row := range in.People {
 		rows[i].Row = i + 1
 		row.License, row.Role, row.Setup = cmp.Or(row.License, in.License), cmp.Or(row.Role, in.Role), cmp.Or(row.Setup, in.Setup, licensing.SetupInvite)
 		var err error
 		if people[i], err = h.person(ctx, company, row); err == nil {
-			if other := named[people[i].Draft.UserName]; other > 0 {
-				err = problem(http.StatusConflict, "Row %d has the user name %s too.", other, people[i].Draft.UserName)
-			} else {
-				named[people[i].Draft.UserName] = i + 1
-			}
+			err = unseen(named, people[i].Draft.UserName, i+1, "user name")
+		}
+		if err == nil {
+			err = unseen(extensions, people[i].Draft.Extension, i+1, "phone extension")
 		}
 		if err != nil {
 			rows[i].Problem = h.problemOf(c, err)
 		}
 	}
 	return people, rows, nil
+}
+
+// unseen refuses a value that an earlier row has.
+func unseen(seen map[string]int, value string, row int, what string) error {
+	if other := seen[value]; other > 0 {
+		return problem(http.StatusConflict, "Row %d has the %s %s too.", other, what, value)
+	}
+	if value != "" {
+		seen[value] = row
+	}
+	return nil
 }
 
 // person reads one row.
@@ -127,7 +140,7 @@ func checkPassword(password string) error {
 
 // addPeople adds people row by row.
 func (h *Handler) addPeople(ctx context.Context, c call, company store.Company) (any, error) {
-	people, rows, err := h.people(ctx, c, company)
+	people, rows, err := h.people(ctx, c, company, maxPeople)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +199,7 @@ func (h *Handler) addPerson(ctx context.Context, c call, company store.Company, 
 
 // previewPeople says what addPeople would do.
 func (h *Handler) previewPeople(ctx context.Context, c call, company store.Company) (any, error) {
-	people, rows, err := h.people(ctx, c, company)
+	people, rows, err := h.people(ctx, c, company, maxPreview)
 	if err != nil {
 		return nil, err
 	}
@@ -196,22 +209,52 @@ func (h *Handler) previewPeople(ctx context.Context, c call, company store.Compa
 		if rows[i].Problem != nil {
 			continue
 		}
-		if _, err := h.store.AccountByUserName(ctx, company.ID, people[i].Draft.UserName); err == nil {
-			rows[i].Problem = h.problemOf(c, &store.ConflictError{Field: "UserName", Value: people[i].Draft.UserName})
+		if err := h.isFree(ctx, company, people[i].Draft); err != nil {
+			rows[i].Problem = h.problemOf(c, err)
 			continue
-		} else if !errors.Is(err, store.ErrNotFound) {
-			return nil, fmt.Errorf("account by user name: %w", err)
 		}
-		good, of = append(good, people[i].NewPerson), append(of, i)
+		p := people[i].NewPerson
+		p.Role, p.Setup = people[i].role, licensing.Setup{How: people[i].setup}
+		good, of = append(good, p), append(of, i)
 	}
 	prospects, err := h.directory.Foresee(ctx, h.change(c, company.ID, nil), good)
 	if err != nil {
 		return nil, err
 	}
 	for k, i := range of {
-		rows[i].Prospect = &prospects[k]
+		p := &prospects[k]
+		if p.Refused != nil {
+			rows[i].Problem = h.problemOf(c, p.Refused)
+			continue
+		}
+		rows[i].Prospect = p
+		if p.RoleReason != "" {
+			rows[i].Role = h.problemOf(c, &licensing.Refusal{Reason: p.RoleReason, Detail: p.RoleReason.Sentence()})
+		}
 	}
 	return AddedPeople{Items: rows}, nil
+}
+
+// isFree refuses a person whose user name or phone extension somebody has.
+func (h *Handler) isFree(ctx context.Context, company store.Company, d licensing.Draft) error {
+	switch _, err := h.store.AccountByUserName(ctx, company.ID, d.UserName); {
+	case err == nil:
+		return &store.ConflictError{Field: "UserName", Value: d.UserName}
+	case !errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("account by user name: %w", err)
+	}
+	if d.Extension == "" {
+		return nil
+	}
+	has := query.Leaf{Path: store.ColumnExtension, Op: query.Equal, Type: query.String, Value: d.Extension}
+	page, err := h.store.ListAccounts(ctx, company.ID, store.Query{Filter: has, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("account by extension: %w", err)
+	}
+	if len(page.Accounts) > 0 {
+		return &store.ConflictError{Field: "Extension", Value: d.Extension}
+	}
+	return nil
 }
 
 // invitePerson sends an invitation, or another one.

@@ -66,7 +66,7 @@ func TestPeople_add(t *testing.T) {
 		{problem: "Row 1 has the user name ada@acme.example too."},
 		{"", "video-pro-plus", "active", "active", "standard"},
 		{"", "ringex", "reserved", "pending", "user-admin"},
-		{problem: "The phone extension 101 is in use already."},
+		{problem: "Row 1 has the phone extension 101 too."},
 		{problem: `There is no license "gold"; there are video-pro, ringex, video-pro-plus.`},
 		{"", "video-pro", "blocked", "invited", "standard"},
 		{problem: "userName is required."},
@@ -419,4 +419,69 @@ func TestPeople_laterInvitation(t *testing.T) {
 		t.Fatal(err)
 	}
 	states("ada withdrawn, bob withdrawn, ada withdrawn, ")
+}
+
+// TestPeople_previewIsTrue has the preview refuse what adding refuses, in the same words.
+func TestPeople_previewIsTrue(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	if _, err := d.CreateCompany(ctx, NewCompany{Name: "globex", Domains: []string{"globex.example"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.AddPeople(ctx, "acme", NewPeople{Setup: "later", People: []NewPerson{{Email: "there@acme.example", Extension: "1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	rows := []NewPerson{
+		{Email: "a@globex.example", Setup: "later"},
+		{UserName: "b"},
+		{Email: "c@acme.example", Extension: "1", Setup: "later"},
+		{Email: "there@acme.example", Setup: "later"},
+		{Email: "d@gmail.com", Role: "user-admin", Setup: "later"},
+		{Email: "e@acme.example", License: "video-pro-plus", Setup: "credentials"},
+		{Email: "f@acme.example", Attributes: map[string]any{"active": false}},
+		{Email: "g@acme.example", Attributes: map[string]any{"roles": []any{map[string]any{"value": "super-admin"}}}},
+	}
+	says := func(r PersonRow) string {
+		text := ""
+		for _, p := range []*Problem{r.Problem, r.License, r.Role} {
+			if p != nil {
+				text += p.Detail
+			}
+		}
+		switch {
+		case r.Account != nil:
+			text += r.Account.MemberType + " " + r.Account.EffectiveLicense + " " + r.Account.LicenseState
+		case r.Prospect != nil:
+			text += string(r.Prospect.MemberType) + " " + string(r.Prospect.Effective) + " " + r.Prospect.State
+		}
+		return text
+	}
+	compare := func() (refused int) {
+		t.Helper()
+		preview, err := d.PreviewPeople(ctx, "acme", NewPeople{People: rows})
+		if err != nil {
+			t.Fatal(err)
+		}
+		added, err := d.AddPeople(ctx, "acme", NewPeople{People: rows})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range rows {
+			if a, b := says(preview.Items[i]), says(added.Items[i]); a != b || a == "" {
+				t.Errorf("row %d: the preview says %q, adding %q", i+1, a, b)
+			}
+		}
+		return len(rows) - added.Added
+	}
+	if n := compare(); n != 6 {
+		t.Errorf("%d rows were refused, want 6", n)
+	}
+	if _, err := d.ChangeCompany(ctx, "acme", CompanyChange{Payment: "past-due"}); err != nil {
+		t.Fatal(err)
+	}
+	rows = []NewPerson{{Email: "h@acme.example", Setup: "later"}, {Email: "i@acme.example", Setup: "later"}}
+	if n := compare(); n != 2 {
+		t.Errorf("%d rows were refused although nobody pays, want 2", n)
+	}
 }

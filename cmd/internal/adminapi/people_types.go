@@ -8,7 +8,7 @@ import (
 
 // NewPeople asks for one or several people to be added. License, Role and Setup hold for those who have none of their own.
 type NewPeople struct {
-	People  []NewPerson `json:"people"`            // 200 at most
+	People  []NewPerson `json:"people"`            // 200 at most, 2,000 in a preview
 	License string      `json:"license,omitempty"` // empty: Video Pro, like everyone
 	Role    string      `json:"role,omitempty"`    // empty: "standard"
 	// Setup is "invite" (a mail with a link), "credentials" (a password, no mail) or "later" (nobody is told); empty: "invite".

@@ -253,7 +253,10 @@ func (h *Handler) changeOwn(ctx context.Context, c call, company store.Company, 
 	if err != nil {
 		return who, fmt.Errorf("hash: %w", err)
 	}
-	r, err := h.apply(ctx, c, company.ID, licensing.SetPassword{ID: who.id, Own: true, Password: hash})
+	r, err := h.apply(ctx, c, company.ID, licensing.SetPassword{ID: who.id, Own: true, Password: hash, Replaces: who.password})
+	if errors.Is(err, store.ErrVersion) { // somebody else has changed it meanwhile
+		return who, errUnknown()
+	}
 	return ofPerson(r.Account), err
 }
 

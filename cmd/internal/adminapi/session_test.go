@@ -266,6 +266,29 @@ func TestSession_person(t *testing.T) {
 	d.lets(t, "a local admin with another password", s.Secret, http.StatusUnauthorized)
 }
 
+// TestSession_sharedPassword has several use a password that was assigned, at the same time: it works for one.
+func TestSession_sharedPassword(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	d.addWithRole(t, "uma@acme.example", "user-admin")
+	let := make(chan bool, 4)
+	for i := range cap(let) {
+		go func() {
+			_, p, _ := d.signIn(t, NewSession{Company: "acme", Login: "uma@acme.example", Password: "correct horse battery", NewPassword: "staple of mine " + strconv.Itoa(i)})
+			let <- p == nil
+		}()
+	}
+	n := 0
+	for range cap(let) {
+		if <-let {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d were let in", n)
+	}
+}
+
 func TestSession_oneTimePassword(t *testing.T) {
 	d := newDesk(t)
 	acme := d.acme(t)

@@ -56,12 +56,12 @@ const batch = 100
 // add adds people and shows what became of each row; its error says how many were not added.
 func (cmd *accountAdd) add(env *environment, c *adminapi.Client, in adminapi.NewPeople, people []adminapi.NewPerson) error {
 	var rows []adminapi.PersonRow
-	for at := 0; at < len(people); at += batch {
-		in.People = people[at:min(at+batch, len(people))]
-		do := c.AddPeople
-		if cmd.Preview {
-			do = c.PreviewPeople
-		}
+	do, size := c.AddPeople, batch
+	if cmd.Preview { // at once, because each takes a seat from those after them
+		do, size = c.PreviewPeople, len(people)
+	}
+	for at := 0; at < len(people); at += size {
+		in.People = people[at:min(at+size, len(people))]
 		out, err := do(env.ctx, cmd.Company, in)
 		if err != nil {
 			return errors.Join(show(env, cmd.JSON, people, rows), err)
@@ -70,7 +70,7 @@ func (cmd *accountAdd) add(env *environment, c *adminapi.Client, in adminapi.New
 			r.Row += at
 			rows = append(rows, r)
 		}
-		if len(people) > batch && !cmd.JSON {
+		if len(people) > size && !cmd.JSON {
 			fmt.Fprintf(env.stderr, "%d of %d\n", len(rows), len(people))
 		}
 	}

@@ -218,6 +218,7 @@ func TestSetUp_byCompany(t *testing.T) {
 	if forms := strings.Split(page, "</form>"); len(forms) != 3 || strings.Contains(forms[1], "company") {
 		t.Errorf("the forms are %q", forms)
 	}
+	s.send("sign-in", http.StatusOK, "password", "correct horse battery", "again", "correct horse battery") // and then thinks better of it
 	s.send("sign-in", http.StatusOK, "how", "company")
 	s.send("time-zone", http.StatusOK, "zone", "UTC")
 	if a := s.person(); a.Activation != store.ActivationActive || a.Password != "" || a.SeatState != store.StateActive {

@@ -67,6 +67,7 @@ func (h *Handler) takeSignIn(r *http.Request, p *page, a store.Account, do *lice
 		if !p.SignOn {
 			return input("Your license does not include signing in with your company. Choose a password, please.")
 		}
+		do.Forget = true
 		return nil
 	}
 	password := r.PostFormValue("password")
