@@ -137,6 +137,22 @@ func (h *Handler) explainAccount(ctx context.Context, _ call, company store.Comp
 	return h.directory.Explain(ctx, company.ID, a.ID)
 }
 
+// explainOwn is explainAccount for those who have one company only.
+func (h *Handler) explainOwn(ctx context.Context, c call) (any, error) {
+	if c.company == "" {
+		return nil, problem(http.StatusBadRequest, "Whoever runs the server names the company: GET /v1/companies/{company}/accounts/{account}/explain.")
+	}
+	company, err := h.store.Company(ctx, c.company)
+	if err != nil {
+		return nil, fmt.Errorf("company %s: %w", c.company, err)
+	}
+	a, err := h.account(ctx, company, c.PathValue("account"))
+	if err != nil {
+		return nil, err
+	}
+	return h.directory.Explain(ctx, company.ID, a.ID)
+}
+
 func (h *Handler) getAccount(_ context.Context, _ call, _ store.Company, a store.Account) (any, error) {
 	return showAccount(a), nil
 }

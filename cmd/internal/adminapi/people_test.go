@@ -176,6 +176,9 @@ func TestPeople_userAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := NewPeople{People: []NewPerson{{Email: "ada@acme.example"}}, License: "video-pro-plus", Role: "super-admin", Setup: "later"}
+	if status, p := d.network(t, http.MethodGet, "/v1/accounts/nobody/explain", key.Secret, ""); status != http.StatusNotFound {
+		t.Errorf("explaining nobody: %d %+v", status, p)
+	}
 	var out AddedPeople
 	d.public(t, key.Secret, http.MethodPut, "/v1/companies/acme/accounts/preview", in, http.StatusOK, &out)
 	if p := out.Items[0].Prospect; p == nil || p.Reason != licensing.SuperAdminRequired || p.Effective != licensing.VideoPro {
@@ -187,6 +190,11 @@ func TestPeople_userAdmin(t *testing.T) {
 		r.License == nil || r.License.Code != "super_admin_required" || r.Role == nil || r.Role.Code != "super_admin_required" {
 		b, _ := json.Marshal(r)
 		t.Errorf("added: %s", b)
+	}
+	var e licensing.Explanation
+	d.public(t, key.Secret, http.MethodGet, "/v1/accounts/ada@acme.example/explain", nil, http.StatusOK, &e)
+	if e.UserName != "ada@acme.example" || e.SignOn.Reason != licensing.LicenseHasNoSSO {
+		t.Errorf("explained: %+v", e)
 	}
 	if _, err := d.ChangeAccount(t.Context(), "acme", "ada@acme.example", AccountChange{Role: "super-admin"}); err != nil {
 		t.Fatal(err)

@@ -106,6 +106,7 @@ func (h *Handler) routes() []route {
 		{userAdmin, "PATCH " + account, on(h.changeAccount), "Change what a person is said to be, their access, or their role.", AccountChange{}, Account{}, nil},
 		{userAdmin, "DELETE " + account, on(h.deleteAccount), "Remove a person for good.", nil, nil, nil},
 		{userAdmin, "GET " + account + "/explain", on(h.explainAccount), "Which license, why, and what would change it.", nil, licensing.Explanation{}, nil},
+		{userAdmin, "GET /v1/accounts/{account}/explain", h.explainOwn, "The same in the company of whoever asks.", nil, licensing.Explanation{}, nil},
 		{userAdmin, "POST " + account + "/invitation", on(h.invitePerson), "Send a link to the set-up, or another one.", nil, Account{}, nil},
 		{userAdmin, "PUT " + account + "/credentials", on(h.assignCredentials), "Give a password to begin with.", Credentials{}, AssignedCredentials{}, nil},
 		{superAdmin, "PUT " + account + "/license", on(h.assignLicense), "Give a license, whatever else asks for one.", Assignment{}, Account{}, nil},
