@@ -120,7 +120,7 @@ func (d *Directory) findLicense(ctx context.Context, c store.Company, a store.Ac
 	f.Checks = steps(licenseChecks, &facts{company: c, account: a, top: a.Sources[0]})
 	switch l.State {
 	case store.StateReserved:
-		f.Sentence = fmt.Sprintf("The person has a seat of %s, reserved until they first sign in.", l.License.Name())
+		f.Sentence = fmt.Sprintf("The person has a seat of %s, reserved until they take the account into use.", l.License.Name())
 	case store.StateActive:
 		f.Sentence = fmt.Sprintf("The person has a seat of %s.", l.License.Name())
 	case store.StateHeld:

@@ -105,6 +105,9 @@ func (a *App) open(ctx context.Context, c Config) error {
 // SCIMBase is the public address of the SCIM endpoint.
 func (a *App) SCIMBase() string { return a.url + scimPath }
 
+// AdminBase is the public address of the admin API.
+func (a *App) AdminBase() string { return a.url + adminPath + "/v1" }
+
 // Admin is the admin API of the server's folder.
 func (a *App) Admin() http.Handler { return a.admin }
 

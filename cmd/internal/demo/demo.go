@@ -36,7 +36,11 @@ type Options struct {
 type ready struct {
 	SCIMBase  string `json:"scim_base"`
 	SCIMToken string `json:"scim_token"`
-	Company   string `json:"company"`
+	// The local super-admin; empty when the company was there already, because the password is shown only once.
+	AdminUser     string `json:"admin_user,omitempty"`
+	AdminPassword string `json:"admin_password,omitempty"`
+	AdminAPI      string `json:"admin_api"`
+	Company       string `json:"company"`
 }
 
 // Run starts the server, fills it and serves until the context ends. With Options.JSON stdout has one line once the server is
@@ -95,10 +99,13 @@ func fill(ctx context.Context, a *app.App, o Options, out, progress io.Writer) (
 		return ready{}, err
 	}
 	known := slices.ContainsFunc(companies, func(c adminapi.Company) bool { return c.Name == companyName })
+	r := ready{Company: companyName, AdminAPI: a.AdminBase()}
 	if !known {
-		if err := makeCompany(ctx, admin, o); err != nil {
+		made, err := makeCompany(ctx, admin, o)
+		if err != nil {
 			return ready{}, err
 		}
+		r.AdminUser, r.AdminPassword = made.Admin, made.AdminPassword
 	}
 	// Its own connection, so that whoever uses the token does not take over the people of the other two.
 	c, err := connect(ctx, a, admin, "demo", "usher-demo")
@@ -118,18 +125,18 @@ func fill(ctx context.Context, a *app.App, o Options, out, progress io.Writer) (
 			return ready{}, err
 		}
 	}
-	return ready{SCIMBase: c.base, SCIMToken: c.token, Company: companyName}, nil
+	r.SCIMBase, r.SCIMToken = c.base, c.token
+	return r, nil
 }
 
-func makeCompany(ctx context.Context, admin *adminapi.Client, o Options) error {
+func makeCompany(ctx context.Context, admin *adminapi.Client, o Options) (adminapi.CreatedCompany, error) {
 	seats := map[string]int{string(licensing.RingEX): ringexSeats}
 	maps.Copy(seats, o.Seats)
-	_, err := admin.CreateCompany(ctx, adminapi.NewCompany{
+	return admin.CreateCompany(ctx, adminapi.NewCompany{
 		Name: companyName, Display: "Acme", Tier: licensing.TierVideoProPlus, Seats: seats, SeatPolicy: o.SeatPolicy,
 		Domains: []string{"acme.example"}, Admin: "admin",
 		LossPercent: 100, // a playground: test suites delete as fast as they create
 	})
-	return err
 }
 
 // connect makes a token of the connection and a client that uses it.
@@ -156,11 +163,20 @@ func (r ready) tell(w io.Writer, dir string) {
 	fmt.Fprintf(w, `
 SCIM base   %[1]s
 SCIM token  %[2]s
+admin API   %[5]s
 company     %[3]s
 data        %[4]s
 
 Try   curl -H 'Authorization: Bearer %[2]s' '%[1]s/Users?filter=userName%%20sw%%20%%22a%%22'
       usher license list --company %[3]s --data %[4]s
 Stop with Ctrl-C.
-`, r.SCIMBase, r.SCIMToken, r.Company, dir)
+`, r.SCIMBase, r.SCIMToken, r.Company, dir, r.AdminAPI+r.signIn())
+}
+
+// signIn says how the local super-admin signs in.
+func (r ready) signIn() string {
+	if r.AdminUser == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (login %s, password %s)", r.AdminUser, r.AdminPassword)
 }
