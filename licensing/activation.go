@@ -122,27 +122,40 @@ func (d *Directory) invite(ctx context.Context, c Change, do Invite) (Result, er
 		return after, mails, err
 	})
 	if err == nil {
-		d.withdraw(ctx, r.Account)
+		d.withdraw(ctx, c.Company, do.ID)
 	}
 	return r, err
 }
 
 // withdraw gives up invitations that wait to be sent and whose link is not that of the account: they would bring people in vain. It is not
 // worth failing for, because such a link is refused.
-func (d *Directory) withdraw(ctx context.Context, a store.Account) {
-	mails, err := d.store.ListMails(ctx, a.Company, a.ID, "", invitations)
+func (d *Directory) withdraw(ctx context.Context, company, id string) {
+	if err := d.withdrawMails(context.WithoutCancel(ctx), company, id); err != nil {
+		d.log.LogAttrs(ctx, slog.LevelWarn, "an invitation that is not good any more was not withdrawn", slog.String("account", id), slog.String("error", err.Error()))
+	}
+}
+
+func (d *Directory) withdrawMails(ctx context.Context, company, id string) error {
+	// The mails first: one that has come since is not among them, and the link of one that is there is the account's, or was.
+	mails, err := d.store.ListMails(ctx, company, id, "", invitations)
+	if err != nil {
+		return err
+	}
+	a, err := d.store.Account(ctx, company, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	for _, m := range mails {
-		if m.Kind != MailInvite || m.State != store.MailQueued || a.Activation == store.ActivationInvited && bytes.Equal(d.Links(m.ID), a.Link) {
+		good := a.Activation == store.ActivationInvited && bytes.Equal(d.Links(m.ID), a.Link)
+		if m.Kind != MailInvite || m.State != store.MailQueued || good {
 			continue
 		}
 		m.State, m.Done, m.Error = store.MailWithdrawn, d.now(), "A later one has taken its place, or it is not needed any more."
-		if failed := d.store.UpdateMail(ctx, m); failed != nil && !errors.Is(failed, store.ErrVersion) && !errors.Is(failed, store.ErrNotFound) {
-			err = failed
+		if err := d.store.UpdateMail(ctx, m); err != nil && !errors.Is(err, store.ErrVersion) && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
 	}
-	if err != nil {
-		d.log.LogAttrs(ctx, slog.LevelWarn, "an invitation that is not good any more was not withdrawn", slog.String("account", a.ID), slog.String("error", err.Error()))
-	}
+	return nil
 }
 
 // invitations is how many of a person's latest mails are looked at.
@@ -167,7 +180,7 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		return after, nil
 	})
 	if err == nil {
-		d.withdraw(ctx, r.Account)
+		d.withdraw(ctx, c.Company, do.ID)
 	}
 	return r, err
 }

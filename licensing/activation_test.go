@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,4 +270,51 @@ func TestSetPassword_ofSuperAdmin(t *testing.T) {
 	rise("their own", false, licensing.SetPassword{Password: "$", Own: true}, active)
 	rise("invited by a user-admin", false, w.invitation(""), store.Setup{})
 	rise("invited by a Super Admin", true, w.invitation(""), store.Setup{Activation: store.ActivationInvited, Link: []byte{1}})
+}
+
+// TestInvite_storm has many invite one person at the same time: one mail is left, and its link is good.
+func TestInvite_storm(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, nil)
+		carl := w.create("carl").ID
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				if _, err := w.dir.Apply(context.Background(), w.as("okta", w.invitation(carl))); err != nil && !errors.Is(err, store.ErrVersion) {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		var good []string
+		for _, m := range w.mails() {
+			if m.State == store.MailQueued {
+				good = append(good, m.ID)
+			}
+		}
+		if len(good) != 1 || !cmp.Equal(w.dir.Links(good[0]), w.account(carl).Link) {
+			t.Errorf("to be sent: %v; the link of the account is that of none of them or one of many", good)
+		}
+
+		// And many use the link: for one it works.
+		link := w.account(carl).Link
+		used := make(chan error, 8)
+		for i := range cap(used) {
+			go func() {
+				_, err := w.dir.Apply(context.Background(), w.as("okta", licensing.SetUp{ID: carl, Link: link, Password: "$" + string(rune('a'+i)), Finish: true}))
+				used <- err
+			}()
+		}
+		n := 0
+		for range cap(used) {
+			if err := <-used; err == nil {
+				n++
+			} else {
+				wantRefusal(t, err, licensing.LinkUsed)
+			}
+		}
+		if n != 1 {
+			t.Errorf("the link worked %d times", n)
+		}
+	})
 }

@@ -348,7 +348,7 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 		return after, d.inviteByPolicy(s, before, &after, draft.Email), nil
 	})
 	if err == nil && uninvited {
-		d.withdraw(ctx, r.Account)
+		d.withdraw(ctx, c.Company, do.ID)
 	}
 	return r, err
 }
@@ -482,8 +482,7 @@ func (d *Directory) deleteAccount(ctx context.Context, c Change, do DeleteAccoun
 		case err == nil:
 			d.attend(ctx, c, License(before.Seat))
 			if before.Activation == store.ActivationInvited {
-				ended.Company = before.Company
-				d.withdraw(ctx, ended)
+				d.withdraw(ctx, c.Company, do.ID)
 			}
 			return Result{Account: before, Changed: true}, nil
 		case errors.Is(err, store.ErrVersion):
