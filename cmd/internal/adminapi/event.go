@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ type Event struct {
 	Kind    string          `json:"kind"`
 	Action  string          `json:"action"`
 	Actor   store.Actor     `json:"actor"`
+	By      string          `json:"by"`                // who it was, as people call them
 	Door    string          `json:"door,omitempty"`    // the way in
 	Request string          `json:"request,omitempty"` // id of the request that caused it
 	Target  string          `json:"target,omitempty"`  // id of what was changed
@@ -58,9 +60,20 @@ func (h *Handler) listEvents(ctx context.Context, c call, company store.Company)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}
+	connections, err := h.store.ListConnections(ctx, company.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	names := map[string]string{}
+	for _, connection := range connections {
+		names[connection.ID] = connection.Name
+	}
 	page := EventPage{Items: []Event{}}
 	for _, e := range events {
-		page.Items = append(page.Items, Event{e.Seq, e.Time, e.Kind, e.Action, e.Actor, e.Door, e.Request, e.Target, e.Detail, e.Quirks})
+		page.Items = append(page.Items, Event{
+			Seq: e.Seq, Time: e.Time, Kind: e.Kind, Action: e.Action, Actor: e.Actor, By: cmp.Or(names[e.Actor.ID], e.Actor.ID), Door: e.Door,
+			Request: e.Request, Target: e.Target, Detail: e.Detail, Quirks: e.Quirks,
+		})
 	}
 	if len(events) == limit {
 		page.Next = strconv.FormatInt(events[limit-1].Seq, 10)

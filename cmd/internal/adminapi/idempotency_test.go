@@ -209,7 +209,7 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range page.Items {
-			actions = append(actions, e.Action+" by "+e.Actor.ID)
+			actions = append(actions, e.Action+" by "+e.By)
 		}
 		if f.After = page.Next; f.After == "" {
 			break

@@ -79,7 +79,7 @@ func (cmd *auditCommand) Run(env *environment) error {
 		}
 		return printList(env.stdout, cmd.JSON, latest, "Nothing has happened yet.", table.Row{"event", "time", "what", "of", "by", "request"},
 			func(e adminapi.Event) table.Row {
-				return table.Row{e.Seq, e.Time.Format(time.DateTime), e.Action, e.Target, e.Actor.Kind + " " + e.Actor.ID, e.Request}
+				return table.Row{e.Seq, e.Time.Format(time.DateTime), e.Action, e.Target, e.Actor.Kind + " " + e.By, e.Request}
 			})
 	})
 }
