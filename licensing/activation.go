@@ -176,6 +176,7 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		after := before
 		after.Setup = store.Setup{
 			Activation: store.ActivationActive, Password: do.Password, MustChange: !do.Own, Weak: !c.MayAssign && !do.Own || before.Weak && do.Own, Done: before.Done,
+			TOTP: before.TOTP, TOTPStep: before.TOTPStep,
 		}
 		return after, nil
 	})
@@ -183,6 +184,19 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		d.withdraw(ctx, c.Company, do.ID)
 	}
 	return r, err
+}
+
+// editSetup changes what a person signs in with; f's error is returned as it is.
+func (d *Directory) editSetup(ctx context.Context, c Change, id string, f func(*store.Setup) error) (Result, error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	return d.edit(ctx, s, id, 0, func(before store.Account) (store.Account, error) {
+		after := before
+		err := f(&after.Setup)
+		return after, err
+	})
 }
 
 // CheckLink says whether a link to the set-up of an account is good at a time; hash is the SHA-256 of its secret. The error is a *Refusal.
@@ -236,5 +250,5 @@ const (
 
 func equalSetup(a, b store.Setup) bool {
 	return a.Activation == b.Activation && bytes.Equal(a.Link, b.Link) && a.LinkUntil.Equal(b.LinkUntil) && slices.Equal(a.Done, b.Done) &&
-		a.Password == b.Password && a.MustChange == b.MustChange && a.Weak == b.Weak
+		a.Password == b.Password && a.MustChange == b.MustChange && a.Weak == b.Weak && a.TOTP == b.TOTP && a.TOTPStep == b.TOTPStep
 }

@@ -220,6 +220,18 @@ type SetPassword struct {
 	Password string // its argon2id hash in PHC form
 }
 
+// SetTOTP has a person with a role asked for one-time passwords at sign-in, or no more.
+type SetTOTP struct {
+	ID     string
+	Sealed string // the secret; empty: none are asked for
+}
+
+// UseTOTP notes that a person has used a one-time password: store.ErrVersion when one of the step or a later one was used already.
+type UseTOTP struct {
+	ID   string
+	Step int64
+}
+
 // SetUp is a step that a person takes on the way from a link to an account in use. It is refused unless the link is good.
 type SetUp struct {
 	ID       string
@@ -258,13 +270,15 @@ func (Invite) operation()        {}
 func (SetPassword) operation()   {}
 func (SetUp) operation()         {}
 func (Undo) operation()          {}
+func (SetTOTP) operation()       {}
+func (UseTOTP) operation()       {}
 func (AddDomain) operation()     {}
 func (RemoveDomain) operation()  {}
 
 // mayDo refuses what only a Super Admin does to others than one. What users, groups and roles are made to ask for is not refused but waits.
 func mayDo(c Change) error {
 	switch c.Do.(type) {
-	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide, Undo, AddDomain, RemoveDomain:
+	case AddRule, RemoveRule, SetSeats, SetCeiling, SetCompany, Assign, Decide, Undo, AddDomain, RemoveDomain, SetTOTP:
 		if !c.MayAssign {
 			return refuse(SuperAdminRequired, "")
 		}

@@ -170,6 +170,19 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.invite(ctx, c, do)
 	case SetPassword:
 		return d.setPassword(ctx, c, do)
+	case SetTOTP:
+		return d.editSetup(ctx, c, do.ID, func(s *store.Setup) error {
+			s.TOTP, s.TOTPStep = do.Sealed, 0
+			return nil
+		})
+	case UseTOTP:
+		return d.editSetup(ctx, c, do.ID, func(s *store.Setup) error {
+			if do.Step <= s.TOTPStep {
+				return store.ErrVersion
+			}
+			s.TOTPStep = do.Step
+			return nil
+		})
 	case SetUp:
 		return d.setUp(ctx, c, do)
 	}

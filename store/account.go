@@ -42,6 +42,8 @@ type Setup struct {
 	Done       []string  `json:"done,omitempty"`       // steps of the set-up that are done
 	Password   string    `json:"password,omitempty"`   // argon2id in PHC form, never clear text; empty: none
 	Weak       bool      `json:"weak,omitempty"`       // whether the link was sent, or the password given, by somebody who may not make Super Admins
+	TOTP       string    `json:"totp,omitempty"`       // the sealed secret of one-time passwords (RFC 6238); empty: none are asked for
+	TOTPStep   int64     `json:"totpStep,omitempty"`   // the latest step whose password was used: none works twice
 	MustChange bool      `json:"mustChange,omitempty"` // whether the password was given by somebody else, to be changed when it is first used
 }
 

@@ -11,7 +11,7 @@ import (
 
 // encodeSetup gives the column of a set-up: nil, which is NULL, for none.
 func encodeSetup(s store.Setup) (any, error) {
-	if s.Activation == "" && s.Link == nil && s.Password == "" && s.Done == nil && !s.MustChange && !s.Weak && s.LinkUntil.IsZero() {
+	if s.Activation == "" && s.Link == nil && s.Password == "" && s.Done == nil && !s.MustChange && !s.Weak && s.TOTP == "" && s.TOTPStep == 0 && s.LinkUntil.IsZero() {
 		return nil, nil
 	}
 	b, err := json.Marshal(s)

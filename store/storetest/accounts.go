@@ -21,6 +21,7 @@ func testAccountRoundTrip(f *fixture) {
 	full.Connection, full.Active, full.Extension = "c-1", false, "4711"
 	full.Setup = store.Setup{
 		Activation: store.ActivationInvited, Link: []byte{1, 2}, LinkUntil: at.Add(minutes(9)), Done: []string{"name"}, Password: "$argon2id$x", MustChange: true, Weak: true,
+		TOTP: "sealed", TOTPStep: 7,
 	}
 	full.Decision = store.Decision{
 		License: pro, LicenseState: store.StateWaiting, LicenseReason: "waiting_for_seat", Effective: "video-pro",

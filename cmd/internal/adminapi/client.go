@@ -114,6 +114,18 @@ func (c *Client) RemoveTOTP(ctx context.Context, company, login string) error {
 	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "admins", login, "totp")
 }
 
+// PutPersonTOTP is PutTOTP for a person with a role, RemovePersonTOTP is RemoveTOTP.
+func (c *Client) PutPersonTOTP(ctx context.Context, company, account string) (TOTP, error) {
+	var out TOTP
+	err := c.do(ctx, http.MethodPut, &out, nil, "companies", company, "accounts", account, "totp")
+	return out, err
+}
+
+// RemovePersonTOTP lets a person with a role sign in without one-time passwords.
+func (c *Client) RemovePersonTOTP(ctx context.Context, company, account string) error {
+	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "accounts", account, "totp")
+}
+
 // Sessions lists the admins of a company who are signed in.
 func (c *Client) Sessions(ctx context.Context, company string) ([]Session, error) {
 	var out list[Session]

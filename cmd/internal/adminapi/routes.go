@@ -109,6 +109,8 @@ func (h *Handler) routes() []route {
 		{userAdmin, "GET /v1/accounts/{account}/explain", h.explainOwn, "The same in the company of whoever asks.", nil, licensing.Explanation{}, nil},
 		{userAdmin, "POST " + account + "/invitation", on(h.invitePerson), "Send a link to the set-up, or another one.", nil, Account{}, nil},
 		{userAdmin, "PUT " + account + "/credentials", on(h.assignCredentials), "Give a password to begin with.", Credentials{}, AssignedCredentials{}, nil},
+		{superAdmin, "PUT " + account + "/totp", on(h.putPersonTOTP), "Ask a person with a role for one-time passwords at sign-in.", nil, TOTP{}, nil},
+		{superAdmin, "DELETE " + account + "/totp", on(h.removePersonTOTP), "Ask for none any more.", nil, nil, nil},
 		{superAdmin, "PUT " + account + "/license", on(h.assignLicense), "Give a license, whatever else asks for one.", Assignment{}, Account{}, nil},
 		{superAdmin, "DELETE " + account + "/license", on(h.unassignLicense), "Take back what was assigned.", nil, nil, nil},
 		{superAdmin, "PUT " + account + "/decision", on(h.decideRequest), "Approve or refuse requests for licenses.", Decision{}, Account{}, nil},

@@ -337,6 +337,46 @@ func TestSession_oneTimePassword(t *testing.T) {
 	d.enter(t, root)
 }
 
+// TestSession_oneTimePasswordOfPerson is the same for somebody with a role.
+func TestSession_oneTimePasswordOfPerson(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	d.addWithRole(t, "uma@acme.example", "user-admin")
+	in := NewSession{Company: "acme", Login: "uma@acme.example", Password: "correct horse battery", NewPassword: "staple of my own"}
+	made, err := d.PutPersonTOTP(ctx, "acme", "uma@acme.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func() string {
+		t.Helper()
+		c, err := totp.GenerateCode(made.Secret, d.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if _, p, _ := d.signIn(t, in); p == nil || *p != *errUnknown() {
+		t.Errorf("without a code: %+v", p)
+	}
+	in.Code = code()
+	d.enter(t, in) // which changes the password; the codes stay
+	in.Password, in.NewPassword = in.NewPassword, ""
+	if _, p, _ := d.signIn(t, in); p == nil {
+		t.Error("a code works twice")
+	}
+	d.now = d.now.Add(time.Minute)
+	in.Code = code()
+	d.enter(t, in)
+	d.absent(t, made.Secret)
+	if err := d.RemovePersonTOTP(ctx, "acme", "uma@acme.example"); err != nil {
+		t.Fatal(err)
+	}
+	d.now = d.now.Add(time.Minute)
+	in.Code = ""
+	d.enter(t, in)
+}
+
 // absent looks for secrets in everything that is stored and logged.
 func (d *desk) absent(t *testing.T, secrets ...string) {
 	t.Helper()

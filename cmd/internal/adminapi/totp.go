@@ -2,11 +2,14 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"usher/cmd/internal/credential"
+	"usher/licensing"
 	"usher/store"
 	"usher/store/query"
 )
@@ -14,14 +17,29 @@ import (
 // ActionTOTP is the action of the events of one-time passwords.
 const ActionTOTP = "admin.totp"
 
-// TOTP is the secret of a local admin's one-time passwords, shown only here.
+// TOTP is the secret of an admin's one-time passwords, shown only here.
 type TOTP struct {
 	Secret string `json:"secret"` // base32
 	URL    string `json:"url"`    // for an authenticator app, as a QR code
 }
 
-// totpOwner says whose a sealed secret is.
-func totpOwner(a store.LocalAdmin) string { return "totp " + a.Company + " " + a.ID }
+// totpOwner says whose a sealed secret is: a local admin's or a person's.
+func totpOwner(company, id string) string { return "totp " + company + " " + id }
+
+// putPersonTOTP gives a person a new secret of one-time passwords, which are asked for from now on.
+func (h *Handler) putPersonTOTP(ctx context.Context, c call, company store.Company, a store.Account) (any, error) {
+	secret, url, err := credential.NewTOTP("usher", a.UserName)
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.apply(ctx, c, company.ID, licensing.SetTOTP{ID: a.ID, Sealed: h.sealer.Seal(secret, totpOwner(company.ID, a.ID))})
+	return TOTP{secret, url}, err
+}
+
+func (h *Handler) removePersonTOTP(ctx context.Context, c call, company store.Company, a store.Account) (any, error) {
+	_, err := h.apply(ctx, c, company.ID, licensing.SetTOTP{ID: a.ID})
+	return nil, err
+}
 
 // putTOTP gives a local admin a new secret of one-time passwords, which are asked for from now on.
 func (h *Handler) putTOTP(ctx context.Context, c call, company store.Company) (any, error) {
@@ -47,7 +65,7 @@ func (h *Handler) setTOTP(ctx context.Context, c call, company store.Company, se
 		is := admins[at]
 		is.TOTP, is.TOTPStep = "", 0
 		if secret != "" {
-			is.TOTP = h.sealer.Seal(secret, totpOwner(is))
+			is.TOTP = h.sealer.Seal(secret, totpOwner(is.Company, is.ID))
 		}
 		events, err := c.event(ActionTOTP, is.ID, map[string]any{"login": is.Login, "on": secret != ""})
 		if err != nil {
@@ -59,7 +77,10 @@ func (h *Handler) setTOTP(ctx context.Context, c call, company store.Company, se
 
 // checkCode asks for the one-time password of an admin who has set that up, and notes that it is used.
 func (h *Handler) checkCode(ctx context.Context, c call, company store.Company, who claimant, code string) error {
-	if who.local == nil || who.local.TOTP == "" {
+	switch {
+	case who.person != nil && who.person.TOTP != "":
+		return h.checkPersonCode(ctx, c, company, *who.person, code)
+	case who.local == nil || who.local.TOTP == "":
 		return nil
 	}
 	return h.changeAdmins(ctx, company, func(company store.Company, admins []store.LocalAdmin) error {
@@ -68,15 +89,37 @@ func (h *Handler) checkCode(ctx context.Context, c call, company store.Company, 
 			return errUnknown()
 		}
 		is := admins[at]
-		secret, err := h.sealer.Open(is.TOTP, totpOwner(is))
+		step, err := h.stepOf(is.TOTP, totpOwner(is.Company, is.ID), code, c.now, is.TOTPStep)
 		if err != nil {
-			return fmt.Errorf("one-time passwords of %s: %w", is.Login, err)
-		}
-		step, right := credential.CheckTOTP(secret, code, c.now, is.TOTPStep)
-		if !right {
-			return errUnknown()
+			return err
 		}
 		is.TOTPStep = step
 		return h.store.PutLocalAdmin(ctx, company, is, nil)
 	})
+}
+
+// checkPersonCode is the same for a person with a role.
+func (h *Handler) checkPersonCode(ctx context.Context, c call, company store.Company, a store.Account, code string) error {
+	step, err := h.stepOf(a.TOTP, totpOwner(company.ID, a.ID), code, c.now, a.TOTPStep)
+	if err != nil {
+		return err
+	}
+	_, err = h.apply(ctx, c, company.ID, licensing.UseTOTP{ID: a.ID, Step: step})
+	if errors.Is(err, store.ErrVersion) { // somebody else was quicker with it
+		return errUnknown()
+	}
+	return err
+}
+
+// stepOf gives the step that a code is of, and refuses one that is not right or was used.
+func (h *Handler) stepOf(sealed, owner, code string, now time.Time, after int64) (int64, error) {
+	secret, err := h.sealer.Open(sealed, owner)
+	if err != nil {
+		return 0, fmt.Errorf("one-time passwords (%s): %w", owner, err)
+	}
+	step, right := credential.CheckTOTP(secret, code, now, after)
+	if !right {
+		return 0, errUnknown()
+	}
+	return step, nil
 }

@@ -11,20 +11,25 @@ import (
 type adminTOTP struct {
 	folder
 	Company string `help:"The company." required:"" placeholder:"NAME"`
-	Login   string `arg:"" help:"The local admin's login."`
+	Login   string `arg:"" help:"The local admin's login, or with --person a user name."`
+	Person  bool   `help:"Of a person with a role, who is no local admin."`
 	Off     bool   `help:"Ask for no one-time passwords any more."`
 }
 
 func (cmd *adminTOTP) Run(env *environment) error {
 	return cmd.with(env, func(c *adminapi.Client) error {
+		put, remove := c.PutTOTP, c.RemoveTOTP
+		if cmd.Person {
+			put, remove = c.PutPersonTOTP, c.RemovePersonTOTP
+		}
 		if cmd.Off {
-			if err := c.RemoveTOTP(env.ctx, cmd.Company, cmd.Login); err != nil {
+			if err := remove(env.ctx, cmd.Company, cmd.Login); err != nil {
 				return err
 			}
 			fmt.Fprintf(env.stdout, "%s signs in without one-time passwords.\n", cmd.Login)
 			return nil
 		}
-		made, err := c.PutTOTP(env.ctx, cmd.Company, cmd.Login)
+		made, err := put(env.ctx, cmd.Company, cmd.Login)
 		if err != nil {
 			return err
 		}
