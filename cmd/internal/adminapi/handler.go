@@ -149,8 +149,11 @@ type companyOperation func(ctx context.Context, c call, company store.Company) (
 // handle mounts an operation, which takes at least the role.
 func (h *Handler) handle(r route) {
 	h.least[r.pattern] = r.least
-	h.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+	h.mux.HandleFunc(r.pattern, func(rw http.ResponseWriter, req *http.Request) {
 		c := call{Request: req, id: store.NewID(), caller: callerOf(req), now: h.clock().UTC().Truncate(time.Millisecond)}
+		w := &watched{ResponseWriter: rw}
+		w.Header().Set("Request-Id", c.id)
+		defer func() { h.tell(c, r, w.status) }()
 		if c.authority < r.least {
 			h.refuse(w, c, c.lacks(r.least))
 			return
@@ -170,6 +173,25 @@ func (h *Handler) handle(r route) {
 		status, body := do(req.Context())
 		h.send(w, status, body)
 	})
+}
+
+// watched is an answer whose status is known afterwards.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watched) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// tell writes a line about a request to the log. What is in paths besides the company may be about people, and is left out.
+func (h *Handler) tell(c call, r route, status int) {
+	h.log.LogAttrs(context.WithoutCancel(c.Context()), slog.LevelInfo, "admin request",
+		slog.String("request", c.id), slog.String("operation", r.pattern), slog.String("company", c.PathValue("company")),
+		slog.String("actor", c.actor.Kind), slog.String("by", c.actor.ID), slog.Int("status", status),
+		slog.Duration("took", h.clock().UTC().Sub(c.now)))
 }
 
 func (h *Handler) inCompany(op companyOperation) operation {
