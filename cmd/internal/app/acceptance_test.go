@@ -165,6 +165,39 @@ func TestAcceptance(t *testing.T) {
 					d.t.Errorf("the local super-admin is gone: %+v", s)
 				}
 			}
+			made, err := d.admin.PutAdmin(d.t.Context(), "acme", "root", adminapi.AdminChange{NewPassword: true})
+			d.check(err)
+			var s adminapi.CreatedSession
+			d.asAdmin("", http.StatusCreated, http.MethodPost, "/v1/sessions", adminapi.NewSession{Company: "acme", Login: "root", Password: made.Password}, &s)
+			if s.Role != "super-admin" {
+				d.t.Errorf("signed in as %+v", s)
+			}
+		},
+		"who loses Video Pro+ or the access while signed in is out with the next request": func(d *doorway) {
+			for name, lose := range map[string]func(id string){
+				"license":  func(id string) { d.check(d.admin.Unassign(d.t.Context(), "acme", id)) },
+				"inactive": func(id string) { d.patch(id, `{"op":"replace","value":{"active":false}}`) },
+				"guest": func(id string) {
+					_, err := d.admin.ChangeAccount(d.t.Context(), "acme", id, adminapi.AccountChange{MemberType: "guest"})
+					d.check(err)
+				},
+			} {
+				const password = "correct horse battery"
+				r := add(d, adminapi.NewPeople{
+					License: plus, Role: "user-admin", Setup: "credentials", People: []adminapi.NewPerson{{Email: name + "@acme.example", Password: password}},
+				}).Items[0]
+				var s adminapi.CreatedSession
+				d.asAdmin("", http.StatusCreated, http.MethodPost, "/v1/sessions",
+					adminapi.NewSession{Company: "acme", Login: name + "@acme.example", Password: password, NewPassword: "staple of my own"}, &s)
+				var e struct{ Detail string }
+				d.asAdmin(s.Secret, http.StatusOK, http.MethodGet, "/v1/sessions/current", nil, &e)
+				lose(r.Account.ID)
+				d.asAdmin(s.Secret, http.StatusUnauthorized, http.MethodGet, "/v1/sessions/current", nil, &e)
+				if e.Detail != "The session is over: sign in again." {
+					d.t.Errorf("%s: %q", name, e.Detail)
+				}
+				d.check(d.admin.DeleteAccount(d.t.Context(), "acme", r.Account.ID))
+			}
 		},
 		"a seat that comes free goes to the first who waits": func(d *doorway) {
 			ada, bob, carl := d.create("ada", plus), d.create("bob", plus), d.create("carl", plus)
@@ -175,6 +208,13 @@ func TestAcceptance(t *testing.T) {
 			if err != nil || e.License.Place != 1 || e.License.Waiting != 1 {
 				d.t.Errorf("place %d of %d, %v", e.License.Place, e.License.Waiting, err)
 			}
+			log, err := d.admin.Events(d.t.Context(), "acme", adminapi.EventFilter{})
+			d.check(err)
+			last := log.Items[len(log.Items)-1]
+			if last.Action != "license.change" || last.Target != bob || last.By != "queue" {
+				d.t.Errorf("the last event is %+v", last)
+			}
+			mails(d, 0) // whom an identity provider provisions gets none
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
