@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/textproto"
 	"time"
 
 	smtp "github.com/wneessen/go-mail"
@@ -93,10 +92,10 @@ func (w *Worker) Run(ctx context.Context) error {
 // work sends all that is due now.
 func (w *Worker) work(ctx context.Context) error {
 	if now := w.clock(); !now.Before(w.drop) {
-		if _, err := w.outbox.DropMails(ctx, now.Add(-keep)); err != nil {
-			return fmt.Errorf("drop mails: %w", err)
-		}
 		w.drop = now.Add(time.Hour)
+		if _, err := w.outbox.DropMails(ctx, now.Add(-keep)); err != nil && ctx.Err() == nil { // no reason to keep others waiting
+			w.log.LogAttrs(ctx, slog.LevelError, "old mails could not be dropped; it is tried again in an hour", slog.String("error", err.Error()))
+		}
 	}
 	for {
 		due, err := w.outbox.DueMails(ctx, w.clock(), batch)
@@ -196,18 +195,14 @@ func (w *Worker) send(ctx context.Context, m store.Mail) (state, why string) {
 		return again(err)
 	}
 	switch {
+	case refused.Reason == smtp.ErrSMTPMailFrom: // the sender, or that it has not logged in: the mail is not to blame
+		return again(err)
 	case refused.ErrorCode() >= 500:
 		return store.MailDead, fmt.Sprintf("The mail server refuses it: %v.", err)
-	case answered(refused):
+	case refused.ErrorCode() >= 400: // it has said no for now, rather than nothing
 		return again(err)
 	case refused.Reason == smtp.ErrSMTPDataClose: // before it the message was not complete, and no server takes half of one
 		return store.MailDead, unknown("the connection broke before the mail server said that it has taken it")
 	}
 	return again(err)
-}
-
-// answered says whether the mail server has said no, rather than nothing.
-func answered(e *smtp.SendError) bool {
-	var said *textproto.Error
-	return e.ErrorCode() > 0 || errors.As(e, &said)
 }

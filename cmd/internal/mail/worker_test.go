@@ -46,6 +46,7 @@ var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 type outbox struct {
 	mu    sync.Mutex
 	mails map[string]store.Mail
+	drop  error // of DropMails
 }
 
 func (o *outbox) DueMails(_ context.Context, now time.Time, limit int) (due []store.Mail, _ error) {
@@ -74,6 +75,9 @@ func (o *outbox) UpdateMail(_ context.Context, m store.Mail) error {
 func (o *outbox) DropMails(_ context.Context, before time.Time) (n int, _ error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.drop != nil {
+		return 0, o.drop
+	}
 	for id, m := range o.mails {
 		if !m.Done.IsZero() && m.Done.Before(before) {
 			delete(o.mails, id)
@@ -96,6 +100,7 @@ type server struct {
 	mu       sync.Mutex
 	received [][]byte
 	logins   []string
+	from     func() error
 	rcpt     func(to string) error
 	data     func(conn net.Conn) error // after the message has come in
 }
@@ -115,6 +120,9 @@ func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 func (s *session) Mail(string, *smtp.MailOptions) error {
 	if !s.authed {
 		return smtp.ErrAuthRequired
+	}
+	if s.from != nil {
+		return s.from()
 	}
 	return nil
 }
@@ -409,6 +417,32 @@ func TestWorker_failures(t *testing.T) {
 			server: func(s *server, _ *smtp.Server) { s.data = hangUp },
 		},
 		{
+			name: "no answer in time", state: store.MailDead, why: "It is not known whether it has arrived", received: 1,
+			config: func(c *Config) { c.Timeout = 500 * time.Millisecond },
+			server: func(s *server, _ *smtp.Server) {
+				s.data = func(conn net.Conn) error {
+					_, err := conn.Read(make([]byte, 1)) // until the worker hangs up
+					return err
+				}
+			},
+		},
+		{
+			name: "an answer that is neither yes nor no", state: store.MailDead, why: "It is not known whether it has arrived", received: 1,
+			server: func(s *server, _ *smtp.Server) {
+				s.data = func(net.Conn) error { return &smtp.SMTPError{Code: 251, Message: "forwarded"} }
+			},
+		},
+		{
+			name: "a sender that it does not take", state: store.MailQueued, why: "not yours",
+			server: func(s *server, _ *smtp.Server) {
+				s.from = func() error { return &smtp.SMTPError{Code: 553, Message: "not yours"} }
+			},
+		},
+		{
+			name: "no login where it wants one", state: store.MailQueued, why: "authenticate",
+			config: func(c *Config) { c.User, c.Password = "", "" },
+		},
+		{
 			name: "gone before the message", state: store.MailQueued, why: "EOF",
 			server: func(s *server, _ *smtp.Server) {
 				s.rcpt = func(string) error { panic("the connection ends") }
@@ -578,6 +612,40 @@ func TestWorker_names(t *testing.T) {
 	}
 	if !strings.Contains(bodies["text/plain"], "Hello . QUIT,") {
 		t.Errorf("text %s", bodies["text/plain"])
+	}
+}
+
+// TestWorker_stops has the server stop while it sends: what has begun is finished, and the rest is as it was.
+func TestWorker_stops(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	s := newServer(t, func(s *server, _ *smtp.Server) {
+		s.data = func(net.Conn) error {
+			stop()
+			return nil
+		}
+	})
+	b := newBench(t, s, nil)
+	b.add("m-1", barbara())
+	b.add("m-2", barbara())
+	before := b.mail("m-2")
+	if err := b.worker.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	b.wants(t, "m-1", store.MailSent, "")
+	if diff := gocmp.Diff(before, b.mail("m-2")); diff != "" {
+		t.Errorf("the mail that was not begun (-before +after):\n%s", diff)
+	}
+}
+
+// TestWorker_cannotDrop has a store that does not forget: mails are sent all the same.
+func TestWorker_cannotDrop(t *testing.T) {
+	b := newBench(t, newServer(t, nil), nil)
+	b.drop = errors.New("disk full")
+	b.add("m-1", barbara())
+	b.work(t)
+	b.wants(t, "m-1", store.MailSent, "")
+	if !strings.Contains(b.log.String(), "disk full") {
+		t.Errorf("the log does not say so: %s", &b.log)
 	}
 }
 
