@@ -62,7 +62,10 @@ func (c *composer) words(m store.Mail, now time.Time) (fill any, subject string,
 			return nil, "", err
 		}
 		oneLine(&says.Company, &says.Connection)
-		return says, "An identity provider of " + says.Company + " was stopped", nil
+		return struct {
+			licensing.LossAlert
+			Quoted string // for a shell
+		}{says, "'" + strings.ReplaceAll(says.Connection, "'", `'\''`) + "'"}, "An identity provider of " + says.Company + " was stopped", nil
 	}
 	return nil, "", fmt.Errorf("there is no message of the kind %q", m.Kind)
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"math/big"
@@ -584,7 +585,7 @@ func TestWorker_losses(t *testing.T) {
 	b := newBench(t, s, nil)
 	b.add("m-1", licensing.Invitation{})
 	m := b.mails["m-1"]
-	m.Kind, m.Data = licensing.MailLosses, json.RawMessage(`{"company":"Acme","name":"acme","connection":"okta","lost":21,"limit":20}`)
+	m.Kind, m.Data = licensing.MailLosses, json.RawMessage(`{"company":"Acme","name":"acme","connection":"ok'$(ta)","lost":21,"limit":20}`)
 	b.mails["m-1"] = m
 	b.work(t)
 	b.wants(t, "m-1", store.MailSent, "")
@@ -593,7 +594,7 @@ func TestWorker_losses(t *testing.T) {
 		t.Errorf("subject %q", got)
 	}
 	for kind, text := range bodies {
-		if !strings.Contains(text, "from 21 people of Acme") || !strings.Contains(text, `--losses pass`) || strings.Contains(text, "/setup/") {
+		if !strings.Contains(text, "from 21 people of Acme") || !strings.Contains(html.UnescapeString(text), `--connection 'ok'\''$(ta)' --losses pass`) || strings.Contains(text, "/setup/") {
 			t.Errorf("%s: %s", kind, text)
 		}
 	}
