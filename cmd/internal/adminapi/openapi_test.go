@@ -100,7 +100,9 @@ func (all *types) collect(t reflect.Type) {
 		}
 		all.names[t] = name
 		for i := range t.NumField() {
-			all.collect(t.Field(i).Type)
+			if f := t.Field(i); f.Tag.Get("json") != "-" {
+				all.collect(f.Type)
+			}
 		}
 	}
 }
@@ -241,7 +243,7 @@ func document(t *testing.T, routes []route) map[string]any {
 	return map[string]any{
 		"openapi": "3.1.0",
 		"info": map[string]any{
-			"title": "usher admin API", "version": "1",
+			"title": "usher admin API", "version": "1", "license": map[string]any{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 			"description": "What admins of companies do: people, licenses, rules, connections. {company} is a company's short name, {account} an account's id, user name or externalId.",
 		},
 		"servers":    []any{map[string]any{"url": "/admin/api"}},
@@ -298,9 +300,14 @@ func TestOpenAPI(t *testing.T) {
 	if err := json.Unmarshal(rec.Body.Bytes(), &served); err != nil || served.OpenAPI != "3.1.0" {
 		t.Fatalf("served: %v, version %q", err, served.OpenAPI)
 	}
-	ids := map[string]bool{}
+	ids, shapes := map[string]bool{}, map[string]bool{}
 	operations := 0
 	for path, methods := range served.Paths {
+		shape := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "{}")
+		if shapes[shape] { // OpenAPI takes them for the same
+			t.Errorf("%s differs from another path in names only", path)
+		}
+		shapes[shape] = true
 		for method, op := range methods {
 			operations++
 			id, _ := op.(map[string]any)["operationId"].(string)

@@ -128,7 +128,7 @@ func (h *Handler) routes() []route {
 		{superAdmin, "PUT " + license + "/ceiling", in(h.setCeiling), "Let the seats grow by themselves up to a number.", Ceiling{}, License{}, nil},
 
 		{superAdmin, "GET " + company + "/schemas", in(h.listSchemas), "The schemas that the company has declared.", nil, list[Schema]{}, nil},
-		{superAdmin, "PUT " + company + "/schemas/{type}", in(h.putSchema), "Declare a schema (RFC 7643 section 7) for a resource type.", map[string]any{}, Schema{}, nil},
-		{superAdmin, "DELETE " + company + "/schemas/{urn}", in(h.removeSchema), "Take a schema away that nobody has values of.", nil, nil, nil},
+		{superAdmin, "PUT " + company + "/schemas/{schema}", in(h.putSchema), "Declare a schema (RFC 7643 section 7) for the resource type {schema}.", map[string]any{}, Schema{}, nil},
+		{superAdmin, "DELETE " + company + "/schemas/{schema}", in(h.removeSchema), "Take the schema with the URN {schema} away, if nobody has values of it.", nil, nil, nil},
 	}
 }

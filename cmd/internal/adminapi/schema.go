@@ -40,7 +40,7 @@ func (h *Handler) putSchema(ctx context.Context, c call, company store.Company) 
 	if err := c.read(&doc); err != nil {
 		return nil, err
 	}
-	kind := c.PathValue("type")
+	kind := c.PathValue("schema")
 	parsed, err := schema.Parse(doc)
 	if err != nil {
 		return nil, problem(http.StatusBadRequest, "The schema cannot be used: %v.", err)
@@ -87,7 +87,7 @@ func (h *Handler) putSchema(ctx context.Context, c call, company store.Company) 
 
 // removeSchema takes a schema away that nobody has values of: else they would be there and nowhere to be seen.
 func (h *Handler) removeSchema(ctx context.Context, c call, company store.Company) (any, error) {
-	urn := c.PathValue("urn")
+	urn := c.PathValue("schema")
 	h.schemas.Lock()
 	defer h.schemas.Unlock()
 	all, _, err := h.store.ListSchemas(ctx, company.ID)
