@@ -52,7 +52,7 @@ func (d *Directory) begin(s situation, a *store.Account, do CreateAccount) ([]st
 	case SetupLater:
 		return nil, nil
 	case SetupCredentials:
-		a.Setup = store.Setup{Activation: store.ActivationActive, Password: do.Setup.Password, MustChange: true, Weak: !s.change.MayAssign}
+		a.Setup = store.Setup{Activation: store.ActivationActive, Password: do.Setup.Password, MustChange: true, Weak: weakHand(s.change)}
 		return nil, nil
 	case SetupInvite:
 		mails, err := d.invitation(s, a, do.Draft.Email)
@@ -86,14 +86,14 @@ func (d *Directory) invitation(s situation, a *store.Account, to string) ([]stor
 		ID: store.NewID(), Company: s.company.ID, Account: a.ID, Kind: MailInvite, To: to, Data: data, Created: s.now, State: store.MailQueued, Due: s.now,
 	}
 	// Whoever has begun by an earlier link may be somebody else: what they have done and their password go with it.
-	a.Setup = store.Setup{Activation: store.ActivationInvited, Link: d.Links(m.ID), LinkUntil: text.Until, Weak: !s.change.MayAssign}
+	a.Setup = store.Setup{Activation: store.ActivationInvited, Link: d.Links(m.ID), LinkUntil: text.Until, Weak: weakHand(s.change)}
 	return []store.Mail{m}, nil
 }
 
 // inviteByPolicy invites whoever a connection gives access to, or another address, where the company wants everyone invited.
 func (d *Directory) inviteByPolicy(s situation, before store.Account, after *store.Account, to string) []store.Mail {
 	comes := after.Active && after.Activation == "" && (!before.Active || before.Activation == store.ActivationInvited)
-	if s.company.Invites != InviteEveryone || s.change.Actor.Kind != actorConnection || !comes {
+	if s.company.Invites != InviteEveryone || s.change.Actor.Kind != actorConnection || !comes || before.Role == RoleSuperAdmin {
 		return nil
 	}
 	mails, err := d.invitation(s, after, to)
@@ -116,15 +116,19 @@ func (d *Directory) invite(ctx context.Context, c Change, do Invite) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := d.editAndTell(ctx, s, do.ID, 0, func(before store.Account) (store.Account, []store.Mail, error) {
+	return d.editAndTell(ctx, s, do.ID, 0, func(before store.Account) (store.Account, []store.Mail, error) {
+		if before.Role == RoleSuperAdmin && !c.MayAssign { // whoever has the link is one, and somebody else may have chosen the address
+			return before, nil, refuse(SuperAdminRequired, "")
+		}
 		after := before
 		mails, err := d.invitation(s, &after, do.Address(before))
 		return after, mails, err
 	})
-	if err == nil {
-		d.withdraw(ctx, c.Company, do.ID)
-	}
-	return r, err
+}
+
+// weakHand says whether a change is made by an admin who may not make Super Admins, or by a person.
+func weakHand(c Change) bool {
+	return !c.MayAssign && (c.Actor.Kind == actorAdmin || c.Actor.Kind == actorPerson)
 }
 
 // withdraw gives up invitations that wait to be sent and whose link is not that of the account: they would bring people in vain. It is not
@@ -166,7 +170,7 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
 		if do.Replaces != "" && before.Password != do.Replaces {
 			return before, store.ErrVersion
 		}
@@ -175,15 +179,11 @@ func (d *Directory) setPassword(ctx context.Context, c Change, do SetPassword) (
 		}
 		after := before
 		after.Setup = store.Setup{
-			Activation: store.ActivationActive, Password: do.Password, MustChange: !do.Own, Weak: !c.MayAssign && !do.Own || before.Weak && do.Own, Done: before.Done,
+			Activation: store.ActivationActive, Password: do.Password, MustChange: !do.Own, Weak: weakHand(c) && !do.Own || before.Weak && do.Own, Done: before.Done,
 			TOTP: before.TOTP, TOTPStep: before.TOTPStep,
 		}
 		return after, nil
 	})
-	if err == nil {
-		d.withdraw(ctx, c.Company, do.ID)
-	}
-	return r, err
 }
 
 // editSetup changes what a person signs in with; f's error is returned as it is.

@@ -253,7 +253,7 @@ func TestSetPassword_ofSuperAdmin(t *testing.T) {
 			do = x
 		}
 		c := w.as("", do)
-		c.MayAssign = mayAssign
+		c.MayAssign, c.Actor = mayAssign, store.Actor{Kind: "admin", ID: "uli"}
 		if _, err := w.dir.Apply(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -269,6 +269,35 @@ func TestSetPassword_ofSuperAdmin(t *testing.T) {
 	rise("given by a Super Admin", true, licensing.SetPassword{Password: "$"}, active)
 	rise("their own", false, licensing.SetPassword{Password: "$", Own: true}, active)
 	rise("invited by a user-admin", false, w.invitation(""), store.Setup{})
+	if got := w.mails()[0].State; got != store.MailWithdrawn {
+		t.Errorf("the invitation is %s", got)
+	}
+	c = w.as("", w.invitation(carl.ID))
+	c.MayAssign, c.Actor = false, store.Actor{Kind: "admin", ID: "uli"}
+	_, err = w.dir.Apply(t.Context(), c)
+	wantRefusal(t, err, licensing.SuperAdminRequired) // who may have chosen the address
+
+	// Whoever came to their password by such a link may be somebody else.
+	fay := w.create("fay").ID
+	c.Do = w.invitation(fay)
+	if _, err := w.dir.Apply(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(licensing.SetUp{ID: fay, Link: w.account(fay).Link, Password: "$own", Finish: true})
+	w.apply(licensing.SetRole{ID: fay, Role: licensing.RoleSuperAdmin})
+	if got := w.account(fay); got.Password != "" || got.Activation != store.ActivationActive {
+		t.Errorf("after the set-up: %+v", got.Setup)
+	}
+	// What identity providers send out by policy is not the word of a user-admin.
+	gus := w.create("gus").ID
+	c.Actor, c.Do = store.Actor{Kind: "connection", ID: "okta"}, w.invitation(gus)
+	if _, err := w.dir.Apply(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(licensing.SetRole{ID: gus, Role: licensing.RoleSuperAdmin})
+	if got := w.account(gus); got.Link == nil {
+		t.Errorf("invited by policy: %+v", got.Setup)
+	}
 	rise("invited by a Super Admin", true, w.invitation(""), store.Setup{Activation: store.ActivationInvited, Link: []byte{1}})
 }
 

@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -335,8 +336,7 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 	if err != nil {
 		return Result{}, err
 	}
-	uninvited := false
-	r, err := d.editAndTell(ctx, s, do.ID, do.IfVersion, func(before store.Account) (store.Account, []store.Mail, error) {
+	return d.editAndTell(ctx, s, do.ID, do.IfVersion, func(before store.Account) (store.Account, []store.Mail, error) {
 		draft, err := do.Edit(before)
 		if err != nil {
 			return before, nil, err
@@ -355,15 +355,11 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 			demote(&after)
 		}
 		// The link went to another address, or leads to an account that is closed.
-		if uninvited = after.Activation == store.ActivationInvited && (draft.Moved || !after.Active); uninvited {
+		if after.Activation == store.ActivationInvited && (draft.Moved || !after.Active) {
 			after.Setup = store.Setup{}
 		}
 		return after, d.inviteByPolicy(s, before, &after, draft.Email), nil
 	})
-	if err == nil && uninvited {
-		d.withdraw(ctx, c.Company, do.ID)
-	}
-	return r, err
 }
 
 // edit changes an account by f, which makes of it as it stands what it shall be and may be called several times; f's error is returned as
@@ -433,7 +429,17 @@ func (d *Directory) write(ctx context.Context, p plan) (store.Account, error) {
 	if err == nil && len(p.write.Mails) > 0 && d.Posted != nil {
 		d.Posted()
 	}
+	if err == nil {
+		d.uninvite(ctx, p.write.Before, stored)
+	}
 	return stored, err
+}
+
+// uninvite withdraws the invitation of somebody whose link is not good any more after a write.
+func (d *Directory) uninvite(ctx context.Context, before *store.Account, stored store.Account) {
+	if before != nil && before.Activation == store.ActivationInvited && !bytes.Equal(before.Link, stored.Link) {
+		d.withdraw(ctx, stored.Company, stored.ID)
+	}
 }
 
 // losses is the number of people who lose something by a write.

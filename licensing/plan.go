@@ -73,22 +73,20 @@ func makePlan(s situation, before *store.Account, after store.Account) (plan, er
 // mayRaise refuses to make a Super Admin of somebody by a rule on what an admin who is none, or the person, has just said of them. What
 // identity providers say is for whoever made the rule to judge.
 func mayRaise(c Change, before, after *store.Account) error {
-	byHand := c.Actor.Kind == actorAdmin || c.Actor.Kind == actorPerson
-	if !raised(before, after) || c.MayAssign || !byHand {
+	if !raised(before, after) || !weakHand(c) {
 		return nil
 	}
 	return refuse(SuperAdminRequired, "")
 }
 
-// weaken takes from somebody who becomes a Super Admin what somebody has, or may have, who may not make one: a password that was given to
-// them, and a link that was sent to an address.
+// weaken takes from somebody who becomes a Super Admin what somebody has, or may have, who may not make one: a link that was sent to an
+// address of their choice, and a password that goes back to such a link or was given by them, whoever has changed it since.
 func weaken(a *store.Account) {
-	switch {
-	case a.Activation == store.ActivationInvited:
+	if a.Activation == store.ActivationInvited {
 		a.Setup = store.Setup{}
-	case a.MustChange:
-		a.Password = ""
+		return
 	}
+	a.Password, a.MustChange, a.Weak = "", false, false
 }
 
 // raised says whether somebody becomes a Super Admin.
@@ -287,7 +285,7 @@ func accountEvent(s situation, before *store.Account, a store.Account) store.Eve
 		switch {
 		case before.Activation != a.Activation && a.Activation == store.ActivationActive:
 			action = ActionUserActivate
-		case !bytes.Equal(before.Link, a.Link):
+		case a.Link != nil && !bytes.Equal(before.Link, a.Link):
 			action = ActionUserInvite
 		}
 	}

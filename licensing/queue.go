@@ -153,6 +153,7 @@ func (d *Directory) writeAll(ctx context.Context, plans []plan) (written []int, 
 	for i, r := range d.store.WriteAccounts(ctx, writes) {
 		switch {
 		case r.Err == nil:
+			d.uninvite(ctx, plans[i].write.Before, r.Account)
 			written = append(written, i)
 			freed = append(freed, plans[i].frees...)
 		case errors.Is(r.Err, store.ErrVersion), errors.Is(r.Err, store.ErrNoSeat), errors.Is(r.Err, store.ErrNotFound):

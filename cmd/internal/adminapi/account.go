@@ -194,6 +194,7 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		role, _ := licensing.ParseRole(in.Role)
 		changes = append(changes, licensing.SetRole{ID: a.ID, Role: role})
 	}
+	was := a
 	for _, do := range changes {
 		r, err := h.apply(ctx, c, company.ID, do)
 		if err != nil {
@@ -201,7 +202,11 @@ func (h *Handler) changeAccount(ctx context.Context, c call, company store.Compa
 		}
 		a = r.Account
 	}
-	return showAccount(a), nil
+	shown := showAccount(a)
+	if a.Role == licensing.RoleSuperAdmin && (was.Password != "" && a.Password == "" || was.Link != nil && a.Link == nil) {
+		shown.Note = "What a user-admin had given the person to sign in with is worth nothing any more: assign credentials, or invite the person again."
+	}
+	return shown, nil
 }
 
 // mayChange refuses as a whole what would be refused in part.

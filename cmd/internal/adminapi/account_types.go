@@ -20,6 +20,7 @@ type Account struct {
 	Until            time.Time `json:"until,omitzero"` // when an assignment ends
 	Requests         []string  `json:"requests"`       // licenses asked for that wait for a Super Admin's decision
 	Created          time.Time `json:"created"`
+	Note             string    `json:"note,omitempty"` // what else a change has done
 }
 
 // AccountPage is a page of accounts in the order of their creation.

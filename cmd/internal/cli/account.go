@@ -31,6 +31,9 @@ func (p person) change(env *environment, do func(c *adminapi.Client) (adminapi.A
 		}
 		fmt.Fprintf(env.stdout, "%s is a %s with the role %s and has %s.%s\n",
 			after.Display, after.MemberType, after.Role, licensing.License(after.EffectiveLicense).Name(), more(after))
+		if after.Note != "" {
+			fmt.Fprintln(env.stdout, after.Note)
+		}
 		return nil
 	})
 }

@@ -50,13 +50,18 @@ func (cmd *accountAdd) Run(env *environment) error {
 	return cmd.with(env, func(c *adminapi.Client) error { return cmd.oneAfterAnother(env, c, in) })
 }
 
-// batch is how many rows go with one request.
-const batch = 100
+const (
+	batch      = 100   // rows that go with one request
+	maxPreview = 2_000 // rows of a preview
+)
 
 // add adds people and shows what became of each row; its error says how many were not added.
 func (cmd *accountAdd) add(env *environment, c *adminapi.Client, in adminapi.NewPeople, people []adminapi.NewPerson) error {
 	var rows []adminapi.PersonRow
 	do, size := c.AddPeople, batch
+	if cmd.Preview && len(people) > maxPreview {
+		return fmt.Errorf("a preview counts the seats over at most %d people, not %d: split the file", maxPreview, len(people))
+	}
 	if cmd.Preview { // at once, because each takes a seat from those after them
 		do, size = c.PreviewPeople, len(people)
 	}
