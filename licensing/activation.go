@@ -151,7 +151,8 @@ func (d *Directory) withdrawMails(ctx context.Context, company, id string) error
 	}
 	for _, m := range mails {
 		good := a.Activation == store.ActivationInvited && bytes.Equal(d.Links(m.ID), a.Link)
-		if m.Kind != MailInvite || m.State != store.MailQueued || good {
+		// One that is being sent too: when it is refused for now, it is not tried again.
+		if m.Kind != MailInvite || m.State != store.MailQueued && m.State != store.MailSending || good {
 			continue
 		}
 		m.State, m.Done, m.Error = store.MailWithdrawn, d.now(), "A later one has taken its place, or it is not needed any more."

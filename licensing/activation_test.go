@@ -347,3 +347,26 @@ func TestInvite_storm(t *testing.T) {
 		}
 	})
 }
+
+// TestInvite_underWay supersedes an invitation that is being sent: whoever sends it finds that, and tries no more.
+func TestInvite_underWay(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, nil)
+		carl := w.create("carl").ID
+		w.invited(carl)
+		sending := w.mails()[0]
+		sending.State = store.MailSending
+		if err := s.UpdateMail(t.Context(), sending); err != nil {
+			t.Fatal(err)
+		}
+		sending.Version++
+		w.invited(carl)
+		sending.State = store.MailQueued // the mail server says: not now
+		if err := s.UpdateMail(t.Context(), sending); !errors.Is(err, store.ErrVersion) {
+			t.Errorf("tried again: %v", err)
+		}
+		if mails := w.mails(); mails[0].State != store.MailQueued || mails[1].State != store.MailWithdrawn {
+			t.Errorf("mails: %+v", mails)
+		}
+	})
+}

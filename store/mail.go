@@ -31,7 +31,7 @@ const (
 	MailSending = "sending" // somebody is at it
 	MailSent    = "sent"    // a mail server has taken it
 	MailDead    = "dead"    // given up; Error says why
-	// MailWithdrawn is one that is not needed any more, and was not sent.
+	// MailWithdrawn is one that is not needed any more. It was not sent, unless that was under way.
 	MailWithdrawn = "withdrawn"
 )
 
