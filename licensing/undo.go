@@ -48,17 +48,25 @@ func (s standingOf) equal(o standingOf) bool {
 
 // undo finds the change set and undoes it, the facts that concern many before the people one by one.
 func (d *Directory) undo(ctx context.Context, c Change, do Undo) (Result, error) {
+	defer d.turn("undo " + c.Company)() // who undoes the same at the same time finds that it is undone
 	events, err := d.changeSet(ctx, c.Company, do)
 	if err != nil {
 		return Result{}, err
 	}
 	var all []Undone
 	people := map[string]*restore{}
-	later := map[string]bool{} // facts that were changed since by others
+	later := map[string]*touched{} // groups that were changed since by others
 	var order []string
 	for _, e := range slices.Backward(events) {
 		if e.foreign {
-			later[e.Target] = true
+			if e.Kind == store.EventGroup {
+				if later[e.Target] == nil {
+					later[e.Target] = &touched{members: map[string]bool{}}
+				}
+				if err := later[e.Target].by(e.Event); err != nil {
+					return Result{}, err
+				}
+			}
 			if r := people[e.Target]; r != nil {
 				if err := r.between(e.Event); err != nil {
 					return Result{}, err
@@ -77,10 +85,7 @@ func (d *Directory) undo(ctx context.Context, c Change, do Undo) (Result, error)
 			}
 			continue
 		}
-		reason, err := ChangedSince, error(nil)
-		if !later[e.Target] || e.Kind != store.EventGroup { // of other facts it can be told by what they are
-			reason, err = d.undoFact(ctx, c, do, e.Event)
-		}
+		reason, err := d.undoFact(ctx, c, do, e.Event, later[e.Target])
 		if err != nil {
 			return Result{}, fmt.Errorf("undo %s of %s: %w", e.Action, e.Target, err)
 		}
@@ -105,6 +110,27 @@ func (d *Directory) undo(ctx context.Context, c Change, do Undo) (Result, error)
 		return Result{}, refuse(all[0].Reason, "")
 	}
 	return Result{Undone: all, Changed: undone && !do.Preview}, nil
+}
+
+// touched is what others have done to a group since.
+type touched struct {
+	all     bool            // it cannot be told to whom
+	members map[string]bool // accounts and groups that were added or removed
+}
+
+// by takes in an event.
+func (t *touched) by(e store.Event) error {
+	var was memberDetail
+	if len(e.Detail) > 0 {
+		if err := json.Unmarshal(e.Detail, &was); err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+	}
+	t.all = t.all || e.Action != ActionGroupUpdate || was.Exactly || was.Adding > len(was.Add) || was.Removing > len(was.Remove)
+	for _, id := range slices.Concat(was.Add, was.Remove) {
+		t.members[id] = true
+	}
+	return nil
 }
 
 // changed is an event of a change set, or a foreign one in between.
@@ -146,8 +172,8 @@ func (d *Directory) changeSet(ctx context.Context, company string, do Undo) ([]c
 const nothing Reason = "nothing"
 
 // undoFact undoes what concerns many, and says why not.
-func (d *Directory) undoFact(ctx context.Context, c Change, do Undo, e store.Event) (Reason, error) {
-	inverse, reason, err := d.inverse(ctx, c, e)
+func (d *Directory) undoFact(ctx context.Context, c Change, do Undo, e store.Event, since *touched) (Reason, error) {
+	inverse, reason, err := d.inverse(ctx, c, e, since)
 	if inverse == nil || err != nil || do.Preview {
 		return reason, err
 	}
@@ -165,7 +191,7 @@ func (d *Directory) undoFact(ctx context.Context, c Change, do Undo, e store.Eve
 }
 
 // inverse gives the operation that undoes an event; nil with the reason why there is none.
-func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Operation, Reason, error) {
+func (d *Directory) inverse(ctx context.Context, c Change, e store.Event, since *touched) (Operation, Reason, error) {
 	decode := func(into any) error {
 		if err := json.Unmarshal(e.Detail, into); err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
@@ -236,7 +262,9 @@ func (d *Directory) inverse(ctx context.Context, c Change, e store.Event) (Opera
 		}
 		var back []string
 		for _, a := range there {
-			back = append(back, a.ID)
+			if since == nil || !since.all && !since.members[a.ID] {
+				back = append(back, a.ID)
+			}
 		}
 		if len(back) == 0 {
 			return nil, ChangedSince, nil

@@ -2,6 +2,8 @@ package licensing_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -258,6 +260,8 @@ func TestUndo_inPart(t *testing.T) {
 		w.apply(licensing.AddRule{Group: group, License: plus})
 		w.request("removed", regroup(group, store.MemberChange{Remove: []string{ada, bob, carl}})) // carl was none
 		w.apply(licensing.DeleteAccount{ID: bob})
+		dora := w.create("dora").ID
+		w.request("somebody else", regroup(group, store.MemberChange{Add: []string{dora}}))
 		w.undo("removed")
 		w.check(ada, plus, store.StateReserved, "")
 		w.check(carl, base, store.StateNone, "")
@@ -268,5 +272,29 @@ func TestUndo_inPart(t *testing.T) {
 		w.now = w.now.Add(2 * time.Hour)
 		w.undo("unassigned")
 		w.check(carl, base, store.StateNone, "")
+	})
+}
+
+// TestUndo_atOnce has several undo the removal of a rule at the same time: it comes back once.
+func TestUndo_atOnce(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s store.Store) {
+		w := newWorld(t, s, store.Company{}, nil)
+		group := w.apply(licensing.CreateGroup{Draft: licensing.GroupDraft{Name: "g", Display: "g", Doc: []byte(`{}`)}}).Group.ID
+		rule := w.apply(licensing.AddRule{Group: group, License: plus}).Rule.ID
+		w.request("unruled", licensing.RemoveRule{ID: rule})
+		var wait sync.WaitGroup
+		for range 6 {
+			wait.Go(func() {
+				_, err := w.dir.Apply(context.Background(), w.as("okta", licensing.Undo{Request: "unruled", Activate: activate}))
+				var refusal *licensing.Refusal
+				if err != nil && !errors.As(err, &refusal) {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		if rules, err := s.ListRules(t.Context(), w.company); err != nil || len(rules) != 1 {
+			t.Errorf("%d rules, %v", len(rules), err)
+		}
 	})
 }
