@@ -50,6 +50,9 @@ func (d *Directory) setDomains(ctx context.Context, c Change, action, domain str
 	return Result{}, store.ErrVersion
 }
 
+// CheckDomain says whether a domain could be a company's: a *Refusal for one of a webmail provider. Whether it is theirs is not looked at.
+func (d *Directory) CheckDomain(domain string) error { return d.checkDomains([]string{domain}) }
+
 func (d *Directory) addDomain(ctx context.Context, c Change, do AddDomain) (Result, error) {
 	if err := d.checkDomains([]string{do.Name}); err != nil {
 		return Result{}, err

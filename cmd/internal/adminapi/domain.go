@@ -75,6 +75,9 @@ func (h *Handler) addDomain(ctx context.Context, c call, company store.Company) 
 	if err != nil {
 		return nil, err
 	}
+	if err := h.directory.CheckDomain(domain); err != nil { // before people are sent to their DNS for nothing
+		return nil, err
+	}
 	switch {
 	case in.Trusted && c.authority < operatorOnly:
 		return nil, c.lacks(operatorOnly)

@@ -59,6 +59,8 @@ func TestDomains(t *testing.T) {
 	wantProblem(t, "another company's", err, http.StatusConflict)
 	_, err = d.AddDomain(ctx, "acme", NewDomain{Name: "gmail.com", Trusted: true})
 	wantProblem(t, "a webmail provider's", err, http.StatusBadRequest)
+	_, err = d.AddDomain(ctx, "acme", NewDomain{Name: "gmail.com"})
+	wantProblem(t, "a webmail provider's, to be proven", err, http.StatusBadRequest)
 	_, err = d.AddDomain(ctx, "acme", NewDomain{Name: "no domain"})
 	wantProblem(t, "no domain", err, http.StatusBadRequest)
 	_, err = d.CreateCompany(ctx, NewCompany{Name: "hooli", Domains: []string{"yahoo.com"}})

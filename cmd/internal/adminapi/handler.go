@@ -61,6 +61,7 @@ type Store interface {
 type Directory interface {
 	Apply(ctx context.Context, c licensing.Change) (licensing.Result, error)
 	Forecast(ctx context.Context, c licensing.Change) (licensing.Forecast, error)
+	CheckDomain(domain string) error
 	ForecastCompany(ctx context.Context, c licensing.Change, do licensing.SetCompany) (licensing.CompanyForecast, error)
 	Foresee(ctx context.Context, c licensing.Change, people []licensing.NewPerson) ([]licensing.Prospect, error)
 	Explain(ctx context.Context, company, account string) (licensing.Explanation, error)
