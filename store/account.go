@@ -30,8 +30,19 @@ type Account struct {
 	// Terms are the indexed values of Doc: what [query.Terms] gives for the indexes that the store was opened with.
 	Terms []query.Term
 
+	// Identity is who the person is at the company's identity provider; zero until they have come from there.
+	Identity Identity
+
 	Setup
 	Decision
+}
+
+// Identity is what an identity provider knows a person by. No two accounts of a company have the same issuer and subject.
+type Identity struct {
+	Issuer     string // iss
+	Subject    string // sub; empty: there is no identity
+	Connection string // id of the connection by which it was linked
+	Linked     time.Time
 }
 
 // Setup is how far a person is with the set-up of the account, and what they sign in with where no identity provider does that for them.
@@ -137,7 +148,7 @@ const (
 // AccountWrite is one atomic change of one account.
 type AccountWrite struct {
 	// Before is the account as it was read; the write fails with ErrVersion unless the store still has that version.
-	// Nil creates After: ErrConflict (*ConflictError: UserName, Extension) when the name or the number is taken.
+	// Nil creates After: ErrConflict (*ConflictError: UserName, Extension, Identity) when the name or the number is taken.
 	Before *Account
 	// After is the account as it shall be. The store sets Version (Before's or the tombstone's plus one), GroupsVersion and Groups.
 	// When After.Seat differs from Before's, that seat is claimed from the pool and the former one is given back.
@@ -220,13 +231,15 @@ type Accounts interface {
 	Account(ctx context.Context, company, id string) (Account, error)
 	// AccountByUserName looks up by the folded user name: ErrNotFound.
 	AccountByUserName(ctx context.Context, company, userName string) (Account, error)
+	// AccountByIdentity looks up by what an identity provider knows the person by: ErrNotFound.
+	AccountByIdentity(ctx context.Context, company, issuer, subject string) (Account, error)
 	// AccountsByID gives those that exist of the accounts named, in creation order.
 	AccountsByID(ctx context.Context, company string, ids []string) ([]Account, error)
 	// ListAccounts gives a page: ErrTooMany when over budget.
 	ListAccounts(ctx context.Context, company string, q Query) (AccountPage, error)
 
 	// WriteAccount makes one atomic change and returns what was stored.
-	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName, Extension), ErrNoSeat. Where the name is taken and there is no seat either,
+	// Errors: ErrVersion, ErrNotFound, *ConflictError (UserName, Extension, Identity), ErrNoSeat. Where the name is taken and there is no seat either,
 	// the conflict is reported: no seat would help.
 	WriteAccount(ctx context.Context, w AccountWrite) (Account, error)
 	// WriteAccounts makes many changes, each atomic by itself and independent of the others; the results are in order.

@@ -30,6 +30,10 @@ type Company struct {
 	Payment   string    // how the company pays; the states are licensing's. Empty is that of one that pays
 	PaymentAt time.Time // when that changes by itself, or shall be seen to; zero: never
 
+	LocalSignIn string        // who may sign in with a password; the modes are licensing's
+	SessionIdle time.Duration // how long a person's session lasts without being used; 0: licensing's default
+	SessionMax  time.Duration // and in all; 0: licensing's default
+
 	Created time.Time
 }
 
@@ -60,8 +64,8 @@ type Companies interface {
 	// CreateCompany stores a company with its pools and its first local admin, all or nothing: *ConflictError (Company.Name, Domain).
 	CreateCompany(ctx context.Context, c Company, pools []Pool, admin *LocalAdmin, events []Event) (Company, error)
 	// UpdateCompany stores the settings of c in the company with its id: Display, Tier, Epoch, SeatPolicy, HoldFor, GuestPolicy, Invites,
-	// Approval, RoleCeiling, Payment, PaymentAt, LossMin and LossPercent, and nothing else, with the sweep that carries it out (nil: there is nothing
-	// to do). Errors: ErrNotFound, ErrVersion unless the company is at c.Version. It gives what is stored.
+	// Approval, RoleCeiling, Payment, PaymentAt, LossMin, LossPercent, LocalSignIn, SessionIdle and SessionMax, and nothing else, with the sweep
+	// that carries it out (nil: there is nothing to do). Errors: ErrNotFound, ErrVersion unless the company is at c.Version. It gives what is stored.
 	UpdateCompany(ctx context.Context, c Company, sweep *Sweep, events []Event) (Company, error)
 	// SetDomains makes the verified domains of the company c those given, if it is still at c.Version. Errors: ErrNotFound, ErrVersion,
 	// *ConflictError (Domain). It gives what is stored.

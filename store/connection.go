@@ -18,6 +18,8 @@ type Connection struct {
 	Strict  bool
 	Created time.Time
 
+	SignOn SignOn // single sign-on by it
+
 	Breaker      string // state of the guard against mass losses; the states are licensing's. Empty: it has not tripped
 	BreakerSince time.Time
 }
@@ -26,6 +28,33 @@ type Connection struct {
 const (
 	ModeLive   = "live"
 	ModePaused = "paused"
+)
+
+// SignOn is how people of a company sign in through the connection's identity provider by OpenID Connect.
+type SignOn struct {
+	Version int64  `json:"-"` // grows with each change; 0: it was never set up
+	State   string `json:"state"`
+
+	Issuer       string   `json:"issuer"`
+	ClientID     string   `json:"clientId"`
+	ClientAuth   string   `json:"clientAuth"`           // how usher proves at the token endpoint that it is the client
+	Secret       string   `json:"secret,omitempty"`     // the client's secret, or its private key, sealed
+	Former       string   `json:"former,omitempty"`     // the private key before, sealed, whose public half is still shown
+	MatchClaim   string   `json:"matchClaim"`           // the claim that is an account's externalId
+	ResponseMode string   `json:"responseMode"`         // "query" or "form_post"
+	Algorithms   []string `json:"algorithms,omitempty"` // of ID tokens
+	Scopes       []string `json:"scopes,omitempty"`     // beside those that are needed
+	// MaxAge is how long ago somebody may have proven who they are to the identity provider; 0: it decides that.
+	MaxAge       time.Duration `json:"maxAge,omitempty"`
+	StrictLogout bool          `json:"strictLogout,omitempty"` // logout tokens must have the type that the standard names
+}
+
+// States of single sign-on. Only an active one lets people in.
+const (
+	SignOnDraft    = "draft"
+	SignOnTested   = "tested" // a sign-in to try it out went well with these settings
+	SignOnActive   = "active"
+	SignOnDisabled = "disabled"
 )
 
 // Token is one bearer token of a connection. Only its hash is stored.
@@ -51,6 +80,9 @@ type Connections interface {
 	ListConnections(ctx context.Context, company string) ([]Connection, error)
 	// UpdateConnection sets Mode, QuirksOff and Strict of the connection that has c.ID in c.Company, and nothing else: ErrNotFound.
 	UpdateConnection(ctx context.Context, c Connection, events []Event) error
+	// SetSignOn sets SignOn and Epoch of the connection that has c.ID in c.Company, if its SignOn is still at c.SignOn.Version, which grows:
+	// ErrNotFound, ErrVersion. It gives what is stored.
+	SetSignOn(ctx context.Context, c Connection, events []Event) (Connection, error)
 
 	// SetBreaker sets Breaker and BreakerSince of the connection that has c.ID in c.Company, if its Breaker is still was: ErrNotFound, ErrVersion.
 	SetBreaker(ctx context.Context, c Connection, was string, events []Event) error

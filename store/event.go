@@ -39,10 +39,13 @@ const (
 	EventCompany    = "company"
 	EventConnection = "connection"
 	EventSchema     = "schema"
+	EventSession    = "session"
 )
 
 // Events reads the audit log.
 type Events interface {
+	// AppendEvents adds events that tell of no change, such as a sign-in that was refused: ErrNotFound when there is no such company.
+	AppendEvents(ctx context.Context, company string, events []Event) error
 	// ListEvents gives up to limit events of the company with Seq greater than after, in order.
 	// An event is in the list once the operation that appended it has returned.
 	ListEvents(ctx context.Context, company string, after int64, limit int) ([]Event, error)

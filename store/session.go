@@ -5,31 +5,72 @@ import (
 	"time"
 )
 
-// AdminSession is the time in which an admin who has signed in may use the admin API. Only the hash of its token is stored.
-type AdminSession struct {
+// Session is the time in which a person who has signed in is known. Only the hash of its token is stored.
+//
+// It is good only while its three epochs are those of its account, its company and its connection: who raises one of them ends sessions
+// by that, whether or not their records are still there.
+type Session struct {
 	Hash    [32]byte // SHA-256 of the token
 	ID      string   // what people call it by; says nothing about the token
 	Company string
-	Kind    string // "admin" for a local admin, "person" for an account with a role
-	Admin   string // id of the one or the other
-	// Credential is the SHA-256 of what it was opened with: with another password, or another epoch of the account, it is worth nothing.
-	Credential [32]byte
-	Created    time.Time
-	Seen       time.Time // when it was last used, to the minute or so
-	Expires    time.Time // at the latest
+	Account string
+
+	Connection string // id of the connection by which they came; empty: with a password
+	Subject    string // who they are at the identity provider (sub)
+	Provider   string // the identity provider's own session (sid); may be empty
+	// IDToken is the ID token, sealed with the session's own secret, to sign out at the identity provider with. Only EndSession gives it.
+	IDToken string
+
+	AccountEpoch    int64
+	CompanyEpoch    int64
+	ConnectionEpoch int64 // 0 without a connection
+
+	Address string // where they came from
+	Agent   string // what their browser calls itself
+
+	Created time.Time
+	Seen    time.Time // when it was last used, to the minute or so
+	Expires time.Time // at the latest
 }
 
-// AdminSessions keeps the sessions of admins.
-type AdminSessions interface {
-	CreateAdminSession(ctx context.Context, s AdminSession, events []Event) error
-	// AdminSession finds one by its hash: ErrNotFound. The caller checks the times, and that the admin is still there.
-	AdminSession(ctx context.Context, hash [32]byte) (AdminSession, error)
-	// TouchAdminSession stores Seen: ErrNotFound.
-	TouchAdminSession(ctx context.Context, hash [32]byte, seen time.Time) error
-	// ListAdminSessions gives those of a company in creation order.
-	ListAdminSessions(ctx context.Context, company string) ([]AdminSession, error)
-	// DeleteAdminSession ends the session with the id: ErrNotFound.
-	DeleteAdminSession(ctx context.Context, company, id string, events []Event) error
-	// DropAdminSessions forgets those that were last seen before one time or expire before the other, in all companies, and says how many.
-	DropAdminSessions(ctx context.Context, seen, expires time.Time) (int, error)
+// SessionOpening is the end of a sign-in: what it changes of the account, and the session.
+type SessionOpening struct {
+	Session Session
+	Account Account // as it was looked at
+	// Write is what signing in changes of the account, whose Before is Account; nil: nothing.
+	Write *AccountWrite
+	// SignOn is the version of the connection's settings that the person was let in by; 0 without a connection.
+	SignOn   int64
+	Replaces [32]byte // hash of the session that it takes the place of; zero: of none
+	Events   []Event
+}
+
+// SessionFilter names sessions of a company: those that have all that is not empty. An empty one names none.
+type SessionFilter struct {
+	ID         string
+	Account    string
+	Connection string
+	Subject    string
+	Provider   string
+}
+
+// Sessions keeps the sessions of people.
+type Sessions interface {
+	// OpenSession stores the session with what it changes of the account, if the account is at the version and the epoch, the company at
+	// the epoch and the connection at the version and the epoch that the opening names. Errors: ErrVersion unless they are, ErrNotFound,
+	// *ConflictError (Identity). It gives the account as it is then.
+	OpenSession(ctx context.Context, o SessionOpening) (Account, error)
+	// Session finds one by its hash: ErrNotFound. The caller checks times and epochs.
+	Session(ctx context.Context, hash [32]byte) (Session, error)
+	// TouchSession stores Seen: ErrNotFound.
+	TouchSession(ctx context.Context, hash [32]byte, seen time.Time) error
+	// ListSessions gives up to limit sessions of a company, or of one account of it, the latest first, beginning after the one with the id
+	// before (empty: at the latest).
+	ListSessions(ctx context.Context, company, account, before string, limit int) ([]Session, error)
+	// EndSession removes the session with the hash and gives it, with its IDToken: ErrNotFound.
+	EndSession(ctx context.Context, hash [32]byte, events []Event) (Session, error)
+	// EndSessions removes those that the filter names and says how many there were. The events are appended if there was one.
+	EndSessions(ctx context.Context, company string, which SessionFilter, events []Event) (int, error)
+	// DropSessions forgets those that expired before the time given, in all companies, and says how many.
+	DropSessions(ctx context.Context, before time.Time) (int, error)
 }

@@ -15,6 +15,8 @@ type Store interface {
 	Sweeps
 	Outbox
 	AdminSessions
+	SignIns
+	Sessions
 	Idempotency
 	Events
 

@@ -132,6 +132,7 @@ type standing struct {
 	groups    int
 	userName  string
 	extension string
+	identity  store.Identity
 	seat      string
 	seatState string
 	seatSince int64
@@ -161,8 +162,9 @@ func (t *tx) standing(co int64, id string, version int64) (st standing, err erro
 			seat: r.text(5), seatState: r.text(6), seatSince: r.time(7).UnixMilli(),
 		}
 		st.extension = r.text(12)
+		st.identity = store.Identity{Issuer: r.text(13), Subject: r.text(14), Connection: r.text(15), Linked: r.time(16)}
 		st.queue = placeOf(store.Decision{License: r.text(8), LicenseState: r.text(9), Priority: int(r.int(10)), Requested: r.time(11)})
-	}, "SELECT pk, ver, gver, n_groups, un, seat, sstate, ssince, license, lstate, prio, requested, phone FROM users WHERE co = ? AND id = ?", co, id)
+	}, "SELECT pk, ver, gver, n_groups, un, seat, sstate, ssince, license, lstate, prio, requested, phone, iss, sub, linked_by, linked FROM users WHERE co = ? AND id = ?", co, id)
 	if err := orNotFound(found, err); err != nil {
 		return st, err
 	}
@@ -257,6 +259,9 @@ func (t *tx) refuseSeat(co, pk int64, a *store.Account) error {
 	if err := t.extensionFree(co, pk, a.Extension); err != nil {
 		return err
 	}
+	if err := t.identityFree(co, pk, a.Identity); err != nil {
+		return err
+	}
 	return store.ErrNoSeat
 }
 
@@ -268,6 +273,18 @@ func (t *tx) extensionFree(co, pk int64, number string) error {
 	taken, err := t.exists("SELECT 1 FROM users WHERE co = ? AND phone = ? AND pk <> ?", co, number, pk)
 	if err == nil && taken {
 		err = &store.ConflictError{Field: "Extension", Value: number}
+	}
+	return err
+}
+
+// identityFree gives the conflict of an identity that another account than the one with the pk has.
+func (t *tx) identityFree(co, pk int64, i store.Identity) error {
+	if i.Subject == "" {
+		return nil
+	}
+	taken, err := t.exists("SELECT 1 FROM users WHERE co = ? AND iss = ? AND sub = ? AND pk <> ?", co, i.Issuer, i.Subject, pk)
+	if err == nil && taken {
+		err = &store.ConflictError{Field: "Identity", Value: i.Subject}
 	}
 	return err
 }
@@ -295,12 +312,14 @@ func (t *tx) insertAccount(co int64, o *outcome, version int64, adopt *store.Tom
 		return 0, err
 	}
 	_, err = t.exec(`INSERT INTO users (pk, co, id, un, ver, ext, conn, display, active, created, modified,
-			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc, roles, setup, phone)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			license, lstate, lreason, effective, seat, sstate, ssince, requested, prio, sources, member, role, epoch, doc, roles, setup, phone,
+			iss, sub, linked_by, linked)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		pk, co, a.ID, a.UserName, version, optional(a.ExternalID), optional(a.Connection), optional(a.Display), a.Active, a.Created, a.Modified,
 		optional(a.License), optional(a.LicenseState), optional(a.LicenseReason), optional(a.Effective),
 		optional(a.Seat), optional(a.SeatState), a.SeatSince, a.Requested, a.Priority, o.sources,
-		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles, o.setup, optional(a.Extension))
+		optional(a.MemberType), optional(a.Role), a.Epoch, a.Doc, o.roles, o.setup, optional(a.Extension),
+		optional(a.Identity.Issuer), optional(a.Identity.Subject), optional(a.Identity.Connection), a.Identity.Linked)
 	if taken(err) {
 		named, findErr := t.named(co, 0, a.UserName)
 		if findErr != nil {
@@ -310,6 +329,9 @@ func (t *tx) insertAccount(co int64, o *outcome, version int64, adopt *store.Tom
 			return 0, &store.ConflictError{Field: "UserName", Value: a.UserName}
 		}
 		if err := t.extensionFree(co, 0, a.Extension); err != nil {
+			return 0, err
+		}
+		if err := t.identityFree(co, 0, a.Identity); err != nil {
 			return 0, err
 		}
 		return 0, &store.ConflictError{Field: "ID", Value: a.ID}
@@ -331,6 +353,12 @@ func (t *tx) updateAccount(co int64, st standing, o *outcome) error {
 	if a.Extension != st.extension { // as above
 		if _, err := t.exec("UPDATE users SET phone = ? WHERE pk = ?", optional(a.Extension), st.pk); err != nil {
 			return conflict(err, "Extension", a.Extension)
+		}
+	}
+	if i := a.Identity; i != st.identity { // as above
+		if _, err := t.exec("UPDATE users SET iss = ?, sub = ?, linked_by = ?, linked = ? WHERE pk = ?",
+			optional(i.Issuer), optional(i.Subject), optional(i.Connection), i.Linked, st.pk); err != nil {
+			return conflict(err, "Identity", i.Subject)
 		}
 	}
 	_, err := t.exec(`UPDATE users SET ver = ?, ext = ?, conn = ?, display = ?, active = ?, created = ?, modified = ?,

@@ -13,8 +13,8 @@ import (
 const (
 	accountColumns = `t.pk, t.id, t.ver, t.gver, t.n_groups, t.un, t.ext, t.conn, t.display, t.active, t.created, t.modified,
 		t.license, t.lstate, t.lreason, t.effective, t.seat, t.sstate, t.ssince, t.requested, t.prio, t.sources, t.member, t.role, t.epoch, t.doc,
-		t.roles, t.setup, t.phone`
-	accountWidth = 29
+		t.roles, t.setup, t.phone, t.iss, t.sub, t.linked_by, t.linked`
+	accountWidth = 33
 )
 
 // scanAccount reads a row of accountColumns.
@@ -32,6 +32,7 @@ func scanAccount(r *rows, company string) (store.Account, error) {
 		ID: r.text(1), Company: company, Version: r.int(2), GroupsVersion: r.int(3), Groups: int(r.int(4)),
 		UserName: r.text(5), ExternalID: r.text(6), Connection: r.text(7), Display: r.text(8),
 		Active: r.bool(9), Created: r.time(10), Modified: r.time(11), Doc: r.blob(25), Setup: setup, Extension: r.text(28),
+		Identity: store.Identity{Issuer: r.text(29), Subject: r.text(30), Connection: r.text(31), Linked: r.time(32)},
 		Decision: store.Decision{
 			License: r.text(12), LicenseState: r.text(13), LicenseReason: r.text(14), Effective: r.text(15),
 			Seat: r.text(16), SeatState: r.text(17), SeatSince: r.time(18),
@@ -51,11 +52,16 @@ func (s *Store) AccountByUserName(ctx context.Context, company, userName string)
 	return s.oneAccount(ctx, company, "SELECT "+accountColumns+" FROM users t WHERE t.co = ? AND t.un = ?", userName)
 }
 
-func (s *Store) oneAccount(ctx context.Context, company, text, key string) (found store.Account, err error) {
+// AccountByIdentity implements [store.Accounts].
+func (s *Store) AccountByIdentity(ctx context.Context, company, issuer, subject string) (store.Account, error) {
+	return s.oneAccount(ctx, company, "SELECT "+accountColumns+" FROM users t WHERE t.co = ? AND t.iss = ? AND t.sub = ?", issuer, subject)
+}
+
+func (s *Store) oneAccount(ctx context.Context, company, text string, keys ...any) (found store.Account, err error) {
 	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
 		s.rowsRead.Add(1)
 		var broken error
-		ok, err := c.one(func(r *rows) { found, broken = scanAccount(r, company) }, text, co, key)
+		ok, err := c.one(func(r *rows) { found, broken = scanAccount(r, company) }, text, append([]any{co}, keys...)...)
 		if err == nil {
 			err = broken
 		}

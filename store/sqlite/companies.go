@@ -79,6 +79,7 @@ func (n *companies) load(c *conn) error {
 			ID: r.text(1), Version: r.int(2), Name: r.text(3), Display: r.text(4), Tier: r.text(5), Epoch: r.int(6),
 			SeatPolicy: r.text(7), HoldFor: time.Duration(r.int(8)), GuestPolicy: r.text(9), Created: r.time(10),
 			Payment: r.text(11), PaymentAt: r.time(12), LossMin: int(r.int(13)), LossPercent: int(r.int(14)), RoleCeiling: r.text(15), Approval: r.text(16), Invites: r.text(17),
+			LocalSignIn: r.text(18), SessionIdle: time.Duration(r.int(19)), SessionMax: time.Duration(r.int(20)),
 		}}
 		d := c.query("SELECT domain FROM domains WHERE co = ? ORDER BY place", found.co)
 		for d.next() {
@@ -163,9 +164,11 @@ func (s *Store) UpdateCompany(ctx context.Context, c store.Company, sweep *store
 	}
 	err = s.writeCompany(ctx, c.ID, func(t *tx, co int64) error {
 		n, err := t.exec(`UPDATE companies SET ver = ver + 1, display = ?, tier = ?, epoch = ?, seat_policy = ?, hold_for = ?, guest_policy = ?,
-			payment = ?, payment_at = ?, loss_min = ?, loss_percent = ?, role_ceiling = ?, approval = ?, invites = ? WHERE co = ? AND ver = ?`,
+			payment = ?, payment_at = ?, loss_min = ?, loss_percent = ?, role_ceiling = ?, approval = ?, invites = ?,
+			local_sign_in = ?, session_idle = ?, session_max = ? WHERE co = ? AND ver = ?`,
 			optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy),
-			optional(c.Payment), c.PaymentAt, c.LossMin, c.LossPercent, optional(c.RoleCeiling), optional(c.Approval), optional(c.Invites), co, c.Version)
+			optional(c.Payment), c.PaymentAt, c.LossMin, c.LossPercent, optional(c.RoleCeiling), optional(c.Approval), optional(c.Invites),
+			optional(c.LocalSignIn), int64(c.SessionIdle), int64(c.SessionMax), co, c.Version)
 		if err != nil {
 			return err
 		}
@@ -189,6 +192,7 @@ func (n *companies) update(c store.Company) store.Company {
 	is.Version, is.Display, is.Tier, is.Epoch = c.Version+1, c.Display, c.Tier, c.Epoch
 	is.SeatPolicy, is.HoldFor, is.GuestPolicy, is.Payment, is.PaymentAt = c.SeatPolicy, c.HoldFor, c.GuestPolicy, c.Payment, c.PaymentAt
 	is.LossMin, is.LossPercent, is.RoleCeiling, is.Approval, is.Invites = c.LossMin, c.LossPercent, c.RoleCeiling, c.Approval, c.Invites
+	is.LocalSignIn, is.SessionIdle, is.SessionMax = c.LocalSignIn, c.SessionIdle, c.SessionMax
 	if is.Version > known.Version {
 		known.Company = is
 	}
@@ -268,9 +272,11 @@ func (t *tx) insertCompany(c store.Company) (co int64, err error) {
 		return 0, &store.ConflictError{Field: "Company.Name", Value: c.Name}
 	}
 	_, err = t.exec(`INSERT INTO companies (id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at,
-			loss_min, loss_percent, role_ceiling, approval, invites) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			loss_min, loss_percent, role_ceiling, approval, invites, local_sign_in, session_idle, session_max)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID, c.Version, c.Name, optional(c.Display), optional(c.Tier), c.Epoch, optional(c.SeatPolicy), int64(c.HoldFor), optional(c.GuestPolicy), c.Created,
-		optional(c.Payment), c.PaymentAt, c.LossMin, c.LossPercent, optional(c.RoleCeiling), optional(c.Approval), optional(c.Invites))
+		optional(c.Payment), c.PaymentAt, c.LossMin, c.LossPercent, optional(c.RoleCeiling), optional(c.Approval), optional(c.Invites),
+		optional(c.LocalSignIn), int64(c.SessionIdle), int64(c.SessionMax))
 	if err != nil {
 		return 0, conflict(err, "Company.ID", c.ID)
 	}
@@ -288,7 +294,7 @@ func conflict(err error, field, value string) error {
 	return err
 }
 
-const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at, loss_min, loss_percent, role_ceiling, approval, invites"
+const companyColumns = "co, id, ver, name, display, tier, epoch, seat_policy, hold_for, guest_policy, created, payment, payment_at, loss_min, loss_percent, role_ceiling, approval, invites, local_sign_in, session_idle, session_max"
 
 // Company implements [store.Companies].
 func (s *Store) Company(ctx context.Context, id string) (store.Company, error) {

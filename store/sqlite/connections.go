@@ -14,6 +14,10 @@ func (s *Store) CreateConnection(ctx context.Context, c store.Connection, events
 	if err != nil {
 		return err
 	}
+	signOn, err := encodeSignOn(c.SignOn)
+	if err != nil {
+		return err
+	}
 	if events, err = prepareEvents(events); err != nil {
 		return err
 	}
@@ -23,8 +27,8 @@ func (s *Store) CreateConnection(ctx context.Context, c store.Connection, events
 		} else if taken {
 			return &store.ConflictError{Field: "Connection.Name", Value: c.Name}
 		}
-		if _, err := t.exec("INSERT INTO connections (id, co, name, mode, epoch, quirks_off, created, strict) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			c.ID, co, c.Name, optional(c.Mode), c.Epoch, quirks, c.Created, c.Strict); err != nil {
+		if _, err := t.exec("INSERT INTO connections (id, co, name, mode, epoch, quirks_off, created, strict, sign_on, sign_on_ver) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			c.ID, co, c.Name, optional(c.Mode), c.Epoch, quirks, c.Created, c.Strict, signOn, c.SignOn.Version); err != nil {
 			return conflict(err, "Connection.ID", c.ID)
 		}
 		return t.log(co, events)
@@ -47,6 +51,45 @@ func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events
 		}
 		return t.log(co, events)
 	})
+}
+
+// SetSignOn implements [store.Connections].
+func (s *Store) SetSignOn(ctx context.Context, c store.Connection, events []store.Event) (stored store.Connection, err error) {
+	signOn, err := encodeSignOn(c.SignOn)
+	if err != nil {
+		return stored, err
+	}
+	if events, err = prepareEvents(events); err != nil {
+		return stored, err
+	}
+	err = s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
+		n, err := t.exec("UPDATE connections SET sign_on = ?, epoch = ?, sign_on_ver = sign_on_ver + 1 WHERE co = ? AND id = ? AND sign_on_ver = ?",
+			signOn, c.Epoch, co, c.ID, c.SignOn.Version)
+		if err != nil {
+			return err
+		}
+		stored, err = first(s.selectConnections(t.conn, "co = ? AND id = ?", co, c.ID))
+		if err == nil && n == 0 {
+			err = store.ErrVersion
+		}
+		if err != nil {
+			return err
+		}
+		return t.log(co, events)
+	})
+	return stored, err
+}
+
+// encodeSignOn gives the column of single sign-on: JSON, or NULL where it was never set up.
+func encodeSignOn(s store.SignOn) (any, error) {
+	if s.State == "" {
+		return nil, nil
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	return string(b), nil
 }
 
 // encodeList gives the column of a list: JSON, or NULL for nil.
@@ -112,16 +155,23 @@ func first[T any](records []T, err error) (record T, _ error) {
 
 func (s *Store) selectConnections(c *conn, where string, args ...any) ([]store.Connection, error) {
 	var all []store.Connection
-	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created, strict, breaker, breaker_since FROM connections WHERE "+where+" ORDER BY pk", args...)
+	r := c.query("SELECT id, co, name, mode, epoch, quirks_off, created, strict, breaker, breaker_since, sign_on, sign_on_ver FROM connections WHERE "+where+" ORDER BY pk", args...)
 	defer r.close()
 	for r.next() {
 		quirks, err := decodeList[string](r.text(5))
 		if err != nil {
 			return nil, err
 		}
+		var signOn store.SignOn
+		if text := r.text(10); text != "" {
+			if err := json.Unmarshal([]byte(text), &signOn); err != nil {
+				return nil, fmt.Errorf("sqlite: %w", err)
+			}
+		}
+		signOn.Version = r.int(11)
 		all = append(all, store.Connection{
 			ID: r.text(0), Company: s.companies.idOf(r.int(1)), Name: r.text(2), Mode: r.text(3), Epoch: r.int(4), QuirksOff: quirks, Created: r.time(6), Strict: r.bool(7),
-			Breaker: r.text(8), BreakerSince: r.time(9),
+			Breaker: r.text(8), BreakerSince: r.time(9), SignOn: signOn,
 		})
 	}
 	return all, r.err

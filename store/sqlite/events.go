@@ -96,3 +96,12 @@ func (s *Store) ListEvents(ctx context.Context, company string, after int64, lim
 	})
 	return events, err
 }
+
+// AppendEvents implements [store.Events].
+func (s *Store) AppendEvents(ctx context.Context, company string, events []store.Event) error {
+	events, err := prepareEvents(events)
+	if err != nil {
+		return err
+	}
+	return s.writeCompany(ctx, company, func(t *tx, co int64) error { return t.log(co, events) })
+}

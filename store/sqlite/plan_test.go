@@ -22,7 +22,7 @@ func TestStatements(t *testing.T) {
 	defer s.readers.put(reader)
 	// A scan is one of a table (j is the list that the caller gave); a search by the company alone is one of all that the company has. Groups and users under the name d
 	// are searched so where a filter asks for a part of a name, which no index has.
-	scan := regexp.MustCompile(`^SCAN (users|groups|attr|members|seats|waiting|events|tokens|tombstones|pools|[a-ik-z])\b|^SEARCH ([tu]|users|groups|members|attr) .*\(co=\?\)$`)
+	scan := regexp.MustCompile(`^SCAN (users|groups|attr|members|seats|waiting|events|tokens|tombstones|pools|sessions|sign_ins|logout_tokens|[a-ik-z])\b|^SEARCH ([tu]|users|groups|members|attr|sessions) .*\(co=\?\)$`)
 	// Without a plan are transactions; Open, Check and CountSeats go through everything on purpose.
 	skip := regexp.MustCompile(`^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)|FROM pools p\b|^SELECT count\(\*\) FROM users$|sum\(seat = `)
 	check := func(c *conn) error {
@@ -34,7 +34,7 @@ func TestStatements(t *testing.T) {
 			if skip.MatchString(text) {
 				continue
 			}
-			r := c.query("EXPLAIN QUERY PLAN "+text, make([]any, 30)...)
+			r := c.query("EXPLAIN QUERY PLAN "+text, make([]any, 40)...)
 			for r.next() {
 				if step := r.text(3); scan.MatchString(step) {
 					t.Errorf("%s\nin %s", step, text)
@@ -51,6 +51,13 @@ func TestStatements(t *testing.T) {
 		t.Error(err)
 	}
 	onWriter(t, s, func(t *tx) error { return check(t.conn) })
+}
+
+func notFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // useEverything calls the operations once or more, so that each statement of theirs has been prepared.
@@ -83,6 +90,10 @@ func useEverything(t *testing.T, s *Store, company string) {
 	}
 	must(s.CreateRule(ctx, store.Rule{ID: "r", Company: company, Group: "g", License: "ringex"}, nil, nil))
 	must(s.CreateConnection(ctx, store.Connection{ID: "c", Company: company, Name: "c"}, nil))
+	session := store.Session{ID: "s", Company: company, Account: "1", Connection: "c"}
+	_, err = s.OpenSession(ctx, store.SessionOpening{Session: session, Account: a, Replaces: [32]byte{1}})
+	must(err)
+	must(s.BeginSignIn(ctx, store.SignIn{Company: company, Connection: "c"}))
 	must(s.CreateToken(ctx, store.Token{ID: "t", Company: company}, nil))
 
 	leaf := func(path string, op query.Op, typ query.Type, fold bool, value string) query.Node {
@@ -128,6 +139,17 @@ func useEverything(t *testing.T, s *Store, company string) {
 		func() error { _, err := s.ListEvents(ctx, company, 0, 10); return err },
 		func() error { _, err := s.ListRules(ctx, company); return err },
 		func() error { _, err := s.DropTombstones(ctx, time.Unix(0, 0)); return err },
+		func() error { _, err := s.AccountByIdentity(ctx, company, "i", "s"); return notFound(err) },
+		func() error { _, err := s.Session(ctx, [32]byte{}); return err },
+		func() error { return s.TouchSession(ctx, [32]byte{}, time.Unix(0, 0)) },
+		func() error { _, err := s.ListSessions(ctx, company, "", "s", 10); return err },
+		func() error { _, err := s.ListSessions(ctx, company, "1", "s", 10); return err },
+		func() error { _, err := s.EndSession(ctx, [32]byte{}, nil); return err },
+		func() error { _, err := s.DropSessions(ctx, time.Unix(0, 0)); return err },
+		func() error { _, err := s.TakeSignIn(ctx, [32]byte{}, time.Unix(0, 0)); return err },
+		func() error { _, err := s.UseLogoutToken(ctx, "c", "j", time.Unix(0, 0)); return err },
+		func() error { _, err := s.DropSignIns(ctx, time.Unix(0, 0)); return err },
+		func() error { _, err := s.SetSignOn(ctx, store.Connection{ID: "c", Company: company}, nil); return err },
 		func() error { return s.Check(ctx) },
 	} {
 		must(read())
@@ -148,4 +170,8 @@ func useEverything(t *testing.T, s *Store, company string) {
 	must(s.DeleteGroup(ctx, company, "g", 0, nil, nil))
 	must(s.DeleteRule(ctx, company, "r", nil, nil))
 	must(s.DeleteToken(ctx, company, "t", nil))
+	for _, which := range []store.SessionFilter{{Account: "1"}, {Account: "1", ID: "s"}, {Connection: "c", Subject: "x"}, {Connection: "c", Provider: "x"}, {ID: "s"}} {
+		_, err := s.EndSessions(ctx, company, which, nil)
+		must(err)
+	}
 }

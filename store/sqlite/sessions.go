@@ -2,86 +2,194 @@ package sqlite
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"usher/store"
 )
 
-// CreateAdminSession implements [store.AdminSessions].
-func (s *Store) CreateAdminSession(ctx context.Context, a store.AdminSession, events []store.Event) error {
-	events, err := prepareEvents(events)
+// OpenSession implements [store.Sessions].
+func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.Account, error) {
+	events, err := prepareEvents(o.Events)
 	if err != nil {
-		return err
+		return store.Account{}, err
 	}
-	return s.writeCompany(ctx, a.Company, func(t *tx, co int64) error {
-		if _, err := t.exec("INSERT INTO admin_sessions (hash, id, co, kind, admin, credential, created, seen, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			a.Hash[:], a.ID, co, a.Kind, a.Admin, a.Credential[:], a.Created, a.Seen, a.Expires); err != nil {
-			return conflict(err, "AdminSession.ID", a.ID)
+	co, err := s.mustNumberOf(o.Session.Company)
+	if err != nil {
+		return store.Account{}, err
+	}
+	var w *accountWrite
+	if o.Write != nil {
+		if w, err = s.prepareWrite(*o.Write); err != nil {
+			return store.Account{}, err
+		}
+	}
+	err = s.write(ctx, func(t *tx) error {
+		if err := t.mayOpen(co, o); err != nil {
+			return err
+		}
+		if w != nil {
+			if err := w.run(t); err != nil {
+				return err
+			}
+		}
+		if err := t.insertSession(co, o.Session); err != nil {
+			return err
+		}
+		if o.Replaces != [32]byte{} {
+			if _, err := t.exec("DELETE FROM sessions WHERE hash = ?", o.Replaces[:]); err != nil {
+				return err
+			}
 		}
 		return t.log(co, events)
 	})
+	if err != nil {
+		return store.Account{}, err
+	}
+	if w != nil {
+		return w.stored, nil
+	}
+	return o.Account, nil
 }
 
-// AdminSession implements [store.AdminSessions].
-func (s *Store) AdminSession(ctx context.Context, hash [32]byte) (found store.AdminSession, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		found, err = first(s.selectAdminSessions(c, "hash = ?", hash[:]))
+// mayOpen holds what a person was let in by against what is stored.
+func (t *tx) mayOpen(co int64, o store.SessionOpening) error {
+	st, err := t.standing(co, o.Session.Account, o.Account.Version)
+	if err != nil {
 		return err
+	}
+	same, err := t.exists("SELECT 1 FROM companies WHERE co = ? AND epoch = ?", co, o.Session.CompanyEpoch)
+	if err == nil && same {
+		same, err = t.exists("SELECT 1 FROM users WHERE pk = ? AND epoch = ?", st.pk, o.Session.AccountEpoch)
+	}
+	if err == nil && same && o.Session.Connection != "" {
+		same, err = t.exists("SELECT 1 FROM connections WHERE co = ? AND id = ? AND epoch = ? AND sign_on_ver = ?",
+			co, o.Session.Connection, o.Session.ConnectionEpoch, o.SignOn)
+	}
+	if err == nil && !same {
+		err = store.ErrVersion
+	}
+	return err
+}
+
+func (t *tx) insertSession(co int64, a store.Session) error {
+	_, err := t.exec(`INSERT INTO sessions (hash, id, co, account, conn, sub, sid, aepoch, cepoch, nepoch, addr, agent, created, seen, expires, id_token)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Hash[:], a.ID, co, a.Account, optional(a.Connection), optional(a.Subject), optional(a.Provider),
+		a.AccountEpoch, a.CompanyEpoch, a.ConnectionEpoch, optional(a.Address), optional(a.Agent), a.Created, a.Seen, a.Expires, optional(a.IDToken))
+	return conflict(err, "Session.ID", a.ID)
+}
+
+// sessionColumns are what scanSession reads.
+const sessionColumns = "hash, id, co, account, conn, sub, sid, aepoch, cepoch, nepoch, addr, agent, created, seen, expires"
+
+func (s *Store) scanSession(r *rows) store.Session {
+	a := store.Session{
+		ID: r.text(1), Company: s.companies.idOf(r.int(2)), Account: r.text(3), Connection: r.text(4), Subject: r.text(5), Provider: r.text(6),
+		AccountEpoch: r.int(7), CompanyEpoch: r.int(8), ConnectionEpoch: r.int(9), Address: r.text(10), Agent: r.text(11),
+		Created: r.time(12), Seen: r.time(13), Expires: r.time(14),
+	}
+	copy(a.Hash[:], r.blob(0))
+	return a
+}
+
+// Session implements [store.Sessions].
+func (s *Store) Session(ctx context.Context, hash [32]byte) (found store.Session, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		ok, err := c.one(func(r *rows) { found = s.scanSession(r) }, "SELECT "+sessionColumns+" FROM sessions WHERE hash = ?", hash[:])
+		return orNotFound(ok, err)
 	})
 	return found, err
 }
 
-// TouchAdminSession implements [store.AdminSessions].
-func (s *Store) TouchAdminSession(ctx context.Context, hash [32]byte, seen time.Time) error {
+// TouchSession implements [store.Sessions].
+func (s *Store) TouchSession(ctx context.Context, hash [32]byte, seen time.Time) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec("UPDATE admin_sessions SET seen = ? WHERE hash = ?", seen, hash[:])
+		n, err := t.exec("UPDATE sessions SET seen = ? WHERE hash = ?", seen, hash[:])
 		return orNotFound(n > 0, err)
 	})
 }
 
-// ListAdminSessions implements [store.AdminSessions].
-func (s *Store) ListAdminSessions(ctx context.Context, company string) (all []store.AdminSession, err error) {
+// ListSessions implements [store.Sessions].
+func (s *Store) ListSessions(ctx context.Context, company, account, before string, limit int) (all []store.Session, err error) {
 	err = s.readCompany(ctx, company, func(c *conn, co int64) error {
-		all, err = s.selectAdminSessions(c, "co = ?", co)
-		return err
+		where, args := "co = ?", []any{co}
+		if account != "" {
+			where, args = where+" AND account = ?", append(args, account)
+		}
+		if before != "" {
+			where, args = where+" AND pk < (SELECT pk FROM sessions WHERE co = ? AND id = ?)", append(args, co, before)
+		}
+		r := c.query("SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY pk DESC LIMIT ?", append(args, max(limit, 0))...)
+		defer r.close()
+		for r.next() {
+			all = append(all, s.scanSession(r))
+		}
+		return r.err
 	})
 	return all, err
 }
 
-func (s *Store) selectAdminSessions(c *conn, where string, args ...any) ([]store.AdminSession, error) {
-	var all []store.AdminSession
-	r := c.query("SELECT hash, id, co, kind, admin, credential, created, seen, expires FROM admin_sessions WHERE "+where+" ORDER BY pk", args...)
-	defer r.close()
-	for r.next() {
-		a := store.AdminSession{
-			ID: r.text(1), Company: s.companies.idOf(r.int(2)), Kind: r.text(3), Admin: r.text(4), Created: r.time(6), Seen: r.time(7), Expires: r.time(8),
-		}
-		copy(a.Hash[:], r.blob(0))
-		copy(a.Credential[:], r.blob(5))
-		all = append(all, a)
-	}
-	return all, r.err
-}
-
-// DeleteAdminSession implements [store.AdminSessions].
-func (s *Store) DeleteAdminSession(ctx context.Context, company, id string, events []store.Event) error {
-	events, err := prepareEvents(events)
+// EndSession implements [store.Sessions].
+func (s *Store) EndSession(ctx context.Context, hash [32]byte, events []store.Event) (ended store.Session, err error) {
+	events, err = prepareEvents(events)
 	if err != nil {
-		return err
+		return ended, err
 	}
-	return s.writeCompany(ctx, company, func(t *tx, co int64) error {
-		n, err := t.exec("DELETE FROM admin_sessions WHERE co = ? AND id = ?", co, id)
-		if err := orNotFound(n > 0, err); err != nil {
+	err = s.write(ctx, func(t *tx) error {
+		var co int64
+		ok, err := t.one(func(r *rows) {
+			ended, co = s.scanSession(r), r.int(2)
+			ended.IDToken = r.text(15)
+		}, "SELECT "+sessionColumns+", id_token FROM sessions WHERE hash = ?", hash[:])
+		if err := orNotFound(ok, err); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM sessions WHERE hash = ?", hash[:]); err != nil {
 			return err
 		}
 		return t.log(co, events)
 	})
+	if err != nil {
+		return store.Session{}, err
+	}
+	return ended, nil
 }
 
-// DropAdminSessions implements [store.AdminSessions].
-func (s *Store) DropAdminSessions(ctx context.Context, seen, expires time.Time) (n int, err error) {
+// EndSessions implements [store.Sessions].
+func (s *Store) EndSessions(ctx context.Context, company string, which store.SessionFilter, events []store.Event) (n int, err error) {
+	events, err = prepareEvents(events)
+	if err != nil || which == (store.SessionFilter{}) {
+		return 0, err
+	}
+	err = s.writeCompany(ctx, company, func(t *tx, co int64) error {
+		where, args := []string{"co = ?"}, []any{co}
+		if which.ID == "" && which.Account == "" {
+			where[0] = "+co = ?" // the connection finds them; the company would find all of it
+		}
+		for _, f := range []struct{ column, value string }{
+			{"id", which.ID}, {"account", which.Account}, {"conn", which.Connection}, {"sub", which.Subject}, {"sid", which.Provider},
+		} {
+			if f.value != "" {
+				where, args = append(where, f.column+" = ?"), append(args, f.value)
+			}
+		}
+		ended, err := t.exec("DELETE FROM sessions WHERE "+strings.Join(where, " AND "), args...)
+		if n = int(ended); err != nil || n == 0 {
+			return err
+		}
+		return t.log(co, events)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// DropSessions implements [store.Sessions].
+func (s *Store) DropSessions(ctx context.Context, before time.Time) (n int, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		dropped, err := t.exec("DELETE FROM admin_sessions WHERE seen < ? OR expires < ?", seen, expires)
+		dropped, err := t.exec("DELETE FROM sessions WHERE expires < ?", before)
 		n = int(dropped)
 		return err
 	})

@@ -23,6 +23,7 @@ func testAccountRoundTrip(f *fixture) {
 		Activation: store.ActivationInvited, Link: []byte{1, 2}, LinkUntil: at.Add(minutes(9)), Done: []string{"name"}, Password: "$argon2id$x", MustChange: true, Weak: true,
 		TOTP: "sealed", TOTPStep: 7,
 	}
+	full.Identity = store.Identity{Issuer: "https://idp.example", Subject: "00u-1", Connection: "c-1", Linked: at}
 	full.Decision = store.Decision{
 		License: pro, LicenseState: store.StateWaiting, LicenseReason: "waiting_for_seat", Effective: "video-pro",
 		Requested: at, Priority: -3,
@@ -52,11 +53,13 @@ func testAccountRoundTrip(f *fixture) {
 	after.Version = 2
 	bare := full
 	bare.Version, bare.Connection, bare.Decision, bare.Extension, bare.Setup = 2, "", plain.Decision, "", store.Setup{}
+	bare.Identity = store.Identity{}
 	for _, c := range []struct{ before, after store.Account }{{plain, after}, {full, bare}} {
 		before := f.read(c.before.ID)
 		c.after.Modified = f.now()
 		if c.before.ID == plain.ID {
 			c.after.Decision, c.after.Connection, c.after.Active, c.after.Setup = full.Decision, "c-2", false, full.Setup
+			c.after.Identity = store.Identity{Issuer: "https://idp.example", Subject: "00u-2", Connection: "c-2", Linked: at}
 		}
 		stored, err := f.WriteAccount(f.ctx, store.AccountWrite{Before: &before, After: c.after})
 		f.check(err)

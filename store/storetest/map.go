@@ -39,6 +39,9 @@ type Map struct {
 	tokens      facts[store.Token]
 	keys        facts[store.AdminKey]
 	sessions    facts[store.AdminSession]
+	signedIn    facts[store.Session]
+	signIns     *records[store.SignIn]
+	logouts     *records[logoutRow]
 	accounts    facts[accountRow]
 	tombstones  *records[store.Tombstone]
 	groups      facts[groupRow]
@@ -82,6 +85,11 @@ func NewMap(indexes []query.Index) *Map {
 	m.sessions = newFacts(step, func(s store.AdminSession) string { return s.Company }, func(s store.AdminSession) []string {
 		return []string{listed(s.Company)}
 	})
+	m.signedIn = newFacts(step, func(s store.Session) string { return s.Company }, func(s store.Session) []string {
+		return []string{listed(s.Company), join("person", s.Company, s.Account)}
+	})
+	m.signIns = newRecords(step, func(store.SignIn) []string { return nil })
+	m.logouts = newRecords(step, func(logoutRow) []string { return nil })
 	m.accounts = newFacts(step, func(a accountRow) string { return a.Company }, m.accountTerms)
 	m.tombstones = newRecords(step, func(t store.Tombstone) []string {
 		return []string{join(t.Company, t.Connection, t.ExternalID)}
@@ -108,7 +116,7 @@ func NewMap(indexes []query.Index) *Map {
 	m.mails = newRecords(step, func(store.Mail) []string { return nil })
 	m.requests = newRecords(step, func(store.IdempotentRequest) []string { return nil })
 	m.log = newRecords(step, func(logRow) []string { return nil })
-	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.sessions, m.accounts, m.groups, m.pools, m.rules, m.schemas}
+	m.boxes = []outbox{m.companies, m.connections, m.tokens, m.keys, m.sessions, m.signedIn, m.accounts, m.groups, m.pools, m.rules, m.schemas}
 	return m
 }
 

@@ -15,6 +15,7 @@ type accountRow struct {
 	store.Account
 	name      string
 	extension string // empty without a number
+	identity  string // empty without an identity
 	seat      string // empty without a seat
 	// tombstone is set with the deletion, so that it is not lost when the deletion breaks off.
 	tombstone *store.Tombstone
@@ -23,6 +24,7 @@ type accountRow struct {
 const (
 	userName  = "UserName"
 	extension = "Extension"
+	identity  = "Identity"
 )
 
 // The terms of accounts: what waits for a license, what sits on its seats, what has a value in an index.
@@ -52,6 +54,14 @@ func (m *Map) accountTerms(a accountRow) []string {
 		}
 	}
 	return all
+}
+
+// known is what an identity is found by; empty for none.
+func known(i store.Identity) string {
+	if i.Subject == "" {
+		return ""
+	}
+	return join(i.Issuer, i.Subject)
 }
 
 func copyAccount(a store.Account) store.Account {
@@ -98,6 +108,21 @@ func (m *Map) AccountByUserName(ctx context.Context, company, name string) (stor
 	defer end()
 	row, err := m.accounts.read(m.holderOf(userName, company, name))
 	if err != nil || row.UserName != name { // claimed for an account that does not carry it yet
+		return store.Account{}, store.ErrNotFound
+	}
+	return m.present(row), nil
+}
+
+// AccountByIdentity implements [store.Accounts].
+func (m *Map) AccountByIdentity(ctx context.Context, company, issuer, subject string) (store.Account, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Account{}, err
+	}
+	defer end()
+	key := known(store.Identity{Issuer: issuer, Subject: subject})
+	row, err := m.accounts.read(m.holderOf(identity, company, key))
+	if err != nil || key == "" || known(row.Identity) != key { // claimed for an account that does not carry it yet
 		return store.Account{}, store.ErrNotFound
 	}
 	return m.present(row), nil
@@ -220,6 +245,7 @@ func (p *accountPlan) unique() []unique {
 	return []unique{
 		{userName, p.before.UserName, p.after.UserName, p.before.name, &p.after.name},
 		{extension, p.before.Extension, p.after.Extension, p.before.extension, &p.after.extension},
+		{identity, known(p.before.Identity), known(p.after.Identity), p.before.identity, &p.after.identity},
 	}
 }
 
@@ -320,6 +346,9 @@ func (m *Map) settle(before, after accountRow) {
 	}
 	if before.extension != "" && before.extension != after.extension {
 		m.freeName(extension, before.Company, before.Extension, before.extension)
+	}
+	if before.identity != "" && before.identity != after.identity {
+		m.freeName(identity, before.Company, known(before.Identity), before.identity)
 	}
 }
 

@@ -274,6 +274,7 @@ func (m *Map) ListLocalAdmins(ctx context.Context, company string) ([]store.Loca
 
 func copyConnection(c store.Connection) store.Connection {
 	c.QuirksOff = slices.Clone(c.QuirksOff)
+	c.SignOn.Algorithms, c.SignOn.Scopes = slices.Clone(c.SignOn.Algorithms), slices.Clone(c.SignOn.Scopes)
 	return c
 }
 
@@ -353,6 +354,33 @@ func (m *Map) UpdateConnection(ctx context.Context, c store.Connection, events [
 		next.Mode, next.QuirksOff, next.Strict = c.Mode, slices.Clone(c.QuirksOff), c.Strict
 		return old.with(next, news), nil
 	})
+}
+
+// SetSignOn implements [store.Connections].
+func (m *Map) SetSignOn(ctx context.Context, c store.Connection, events []store.Event) (store.Connection, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Connection{}, err
+	}
+	defer end()
+	news := notices(nil, events)
+	var stored store.Connection
+	err = m.connections.update(c.ID, func(old fact[store.Connection]) (fact[store.Connection], error) {
+		switch {
+		case old.gone || old.value.Company != c.Company:
+			return old, store.ErrNotFound
+		case old.value.SignOn.Version != c.SignOn.Version:
+			return old, store.ErrVersion
+		}
+		stored = old.value
+		stored.SignOn, stored.Epoch = copyConnection(c).SignOn, c.Epoch
+		stored.SignOn.Version++
+		return old.with(stored, news), nil
+	})
+	if err != nil {
+		return store.Connection{}, err
+	}
+	return copyConnection(stored), nil
 }
 
 func copyToken(t store.Token) store.Token {

@@ -148,3 +148,19 @@ func (m *Map) EndSweep(ctx context.Context, id string) error {
 		}
 	}
 }
+
+// AppendEvents implements [store.Events]. They ride in the record of the company, as if it had changed.
+func (m *Map) AppendEvents(ctx context.Context, company string, events []store.Event) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	news := notices(nil, events)
+	return m.companies.update(company, func(old fact[store.Company]) (fact[store.Company], error) {
+		if old.gone {
+			return old, store.ErrNotFound
+		}
+		return old.with(old.value, news), nil
+	})
+}

@@ -26,6 +26,8 @@ func (m *Map) nameTaken(field, company, value, holder string) error {
 		return nil
 	case got.holder == holder:
 		return store.ErrVersion
+	case field == identity: // of issuer and subject people know the latter
+		value = last(value)
 	}
 	return &store.ConflictError{Field: field, Value: value}
 }

@@ -64,6 +64,9 @@ func (m *Map) carries(row nameRow, k string) bool {
 	case extension:
 		a, err := m.accounts.read(row.holder)
 		return err == nil && a.extension == row.claim
+	case identity:
+		a, err := m.accounts.read(row.holder)
+		return err == nil && a.identity == row.claim
 	case groupName:
 		g, err := m.groups.read(row.holder)
 		return err == nil && g.name == row.claim

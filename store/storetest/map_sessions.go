@@ -10,37 +10,76 @@ import (
 	"usher/store"
 )
 
-// CreateAdminSession implements [store.AdminSessions].
-func (m *Map) CreateAdminSession(ctx context.Context, s store.AdminSession, events []store.Event) error {
+// OpenSession implements [store.Sessions]. The account is compared and set first. What is looked at before and changes after that is told by
+// the epochs in the session, which is then good for nothing.
+func (m *Map) OpenSession(ctx context.Context, o store.SessionOpening) (store.Account, error) {
+	if err := m.mayOpen(ctx, o); err != nil {
+		return store.Account{}, err
+	}
+	account := o.Account
+	if o.Write != nil {
+		var err error
+		if account, err = m.WriteAccount(ctx, *o.Write); err != nil {
+			return store.Account{}, err
+		}
+	}
 	end, err := m.begin(ctx)
+	if err != nil {
+		return store.Account{}, err
+	}
+	defer end()
+	if !m.signedIn.create(sessionKey(o.Session.Hash), o.Session, notices(nil, o.Events)) {
+		return store.Account{}, &store.ConflictError{Field: "Session.ID", Value: o.Session.ID}
+	}
+	if o.Replaces != [32]byte{} {
+		_ = m.signedIn.bury(sessionKey(o.Replaces), nil) // the only error is that it is gone
+	}
+	return account, nil
+}
+
+func sessionKey(hash [32]byte) string { return hex.EncodeToString(hash[:]) }
+
+func (m *Map) mayOpen(ctx context.Context, o store.SessionOpening) error {
+	s := o.Session
+	c, err := m.Company(ctx, s.Company)
 	if err != nil {
 		return err
 	}
-	defer end()
-	if !m.sessions.create(hex.EncodeToString(s.Hash[:]), s, notices(nil, events)) {
-		return &store.ConflictError{Field: "AdminSession.Hash", Value: s.ID}
+	a, err := m.Account(ctx, s.Company, s.Account)
+	if err != nil {
+		return err
+	}
+	same := c.Epoch == s.CompanyEpoch && a.Version == o.Account.Version && a.Epoch == s.AccountEpoch
+	if same && s.Connection != "" {
+		n, err := m.Connection(ctx, s.Connection)
+		same = err == nil && n.Company == s.Company && n.Epoch == s.ConnectionEpoch && n.SignOn.Version == o.SignOn
+	}
+	if !same {
+		return store.ErrVersion
 	}
 	return nil
 }
 
-// AdminSession implements [store.AdminSessions].
-func (m *Map) AdminSession(ctx context.Context, hash [32]byte) (store.AdminSession, error) {
+// Session implements [store.Sessions].
+func (m *Map) Session(ctx context.Context, hash [32]byte) (store.Session, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
-		return store.AdminSession{}, err
+		return store.Session{}, err
 	}
 	defer end()
-	return m.sessions.read(hex.EncodeToString(hash[:]))
+	s, err := m.signedIn.read(sessionKey(hash))
+	s.IDToken = ""
+	return s, err
 }
 
-// TouchAdminSession implements [store.AdminSessions].
-func (m *Map) TouchAdminSession(ctx context.Context, hash [32]byte, seen time.Time) error {
+// TouchSession implements [store.Sessions].
+func (m *Map) TouchSession(ctx context.Context, hash [32]byte, seen time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	return m.sessions.update(hex.EncodeToString(hash[:]), func(old fact[store.AdminSession]) (fact[store.AdminSession], error) {
+	return m.signedIn.update(sessionKey(hash), func(old fact[store.Session]) (fact[store.Session], error) {
 		if old.gone {
 			return old, store.ErrNotFound
 		}
@@ -49,46 +88,82 @@ func (m *Map) TouchAdminSession(ctx context.Context, hash [32]byte, seen time.Ti
 	})
 }
 
-// ListAdminSessions implements [store.AdminSessions].
-func (m *Map) ListAdminSessions(ctx context.Context, company string) ([]store.AdminSession, error) {
+// ListSessions implements [store.Sessions].
+func (m *Map) ListSessions(ctx context.Context, company, account, before string, limit int) ([]store.Session, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	all := m.sessions.readAll(listed(company))
-	slices.SortFunc(all, func(a, b store.AdminSession) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	term := listed(company)
+	if account != "" {
+		term = join("person", company, account)
+	}
+	all := m.signedIn.readAll(term)
+	slices.SortFunc(all, func(a, b store.Session) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
 	})
+	if at := slices.IndexFunc(all, func(s store.Session) bool { return s.ID == before }); before != "" {
+		all = all[at+1:]
+	}
+	all = all[:min(max(limit, 0), len(all))]
+	for i := range all {
+		all[i].IDToken = ""
+	}
 	return all, nil
 }
 
-// DeleteAdminSession implements [store.AdminSessions].
-func (m *Map) DeleteAdminSession(ctx context.Context, company, id string, events []store.Event) error {
+// EndSession implements [store.Sessions].
+func (m *Map) EndSession(ctx context.Context, hash [32]byte, events []store.Event) (store.Session, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
-		return err
+		return store.Session{}, err
 	}
 	defer end()
-	for _, s := range m.sessions.readAll(listed(company)) {
-		if s.ID == id {
-			return m.sessions.bury(hex.EncodeToString(s.Hash[:]), notices(nil, events))
-		}
+	s, err := m.signedIn.read(sessionKey(hash))
+	if err == nil {
+		err = m.signedIn.bury(sessionKey(hash), notices(nil, events))
 	}
-	return store.ErrNotFound
+	if err != nil {
+		return store.Session{}, err
+	}
+	return s, nil
 }
 
-// DropAdminSessions implements [store.AdminSessions].
-func (m *Map) DropAdminSessions(ctx context.Context, seen, expires time.Time) (int, error) {
+// EndSessions implements [store.Sessions].
+func (m *Map) EndSessions(ctx context.Context, company string, which store.SessionFilter, events []store.Event) (int, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	n := 0
+	fits := func(want, is string) bool { return want == "" || want == is }
+	for _, s := range m.signedIn.readAll(listed(company)) {
+		named := fits(which.ID, s.ID) && fits(which.Account, s.Account) && fits(which.Connection, s.Connection) &&
+			fits(which.Subject, s.Subject) && fits(which.Provider, s.Provider)
+		if which == (store.SessionFilter{}) || !named {
+			continue
+		}
+		if m.signedIn.bury(sessionKey(s.Hash), notices(nil, events)) == nil {
+			n++
+			events = nil
+		}
+	}
+	return n, nil
+}
+
+// DropSessions implements [store.Sessions].
+func (m *Map) DropSessions(ctx context.Context, before time.Time) (int, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer end()
 	dropped := 0
-	for _, k := range m.sessions.keys() {
-		s, err := m.sessions.read(k)
-		if err == nil && (s.Seen.Before(seen) || s.Expires.Before(expires)) && m.sessions.bury(k, nil) == nil {
+	for _, k := range m.signedIn.keys() {
+		s, err := m.signedIn.read(k)
+		if err == nil && s.Expires.Before(before) && m.signedIn.bury(k, nil) == nil {
 			dropped++
 		}
 	}

@@ -1,0 +1,61 @@
+-- Single sign-on: the settings of connections, who people are at identity providers, sign-ins that are under way, and sessions.
+ALTER TABLE connections ADD COLUMN sign_on TEXT; -- JSON
+ALTER TABLE connections ADD COLUMN sign_on_ver INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE companies ADD COLUMN local_sign_in TEXT;
+ALTER TABLE companies ADD COLUMN session_idle INTEGER NOT NULL DEFAULT 0; -- nanoseconds
+ALTER TABLE companies ADD COLUMN session_max INTEGER NOT NULL DEFAULT 0; -- nanoseconds
+
+ALTER TABLE users ADD COLUMN iss TEXT;
+ALTER TABLE users ADD COLUMN sub TEXT;
+ALTER TABLE users ADD COLUMN linked_by TEXT; -- the connection's id
+ALTER TABLE users ADD COLUMN linked INTEGER;
+CREATE UNIQUE INDEX users_identity ON users (co, iss, sub) WHERE sub IS NOT NULL;
+
+CREATE TABLE sign_ins (
+	state    BLOB PRIMARY KEY, -- SHA-256
+	browser  BLOB NOT NULL, -- SHA-256
+	co       INTEGER NOT NULL,
+	conn     TEXT NOT NULL,
+	ver      INTEGER NOT NULL,
+	nonce    TEXT NOT NULL,
+	verifier TEXT NOT NULL, -- sealed
+	ret      TEXT,
+	test     INTEGER NOT NULL,
+	created  INTEGER,
+	used     INTEGER
+) WITHOUT ROWID;
+CREATE INDEX sign_ins_created ON sign_ins (created);
+
+CREATE TABLE logout_tokens (
+	conn    TEXT NOT NULL,
+	id      TEXT NOT NULL,
+	expires INTEGER NOT NULL,
+	PRIMARY KEY (conn, id)
+) WITHOUT ROWID;
+CREATE INDEX logout_tokens_expires ON logout_tokens (expires);
+
+CREATE TABLE sessions (
+	pk       INTEGER PRIMARY KEY,
+	hash     BLOB NOT NULL UNIQUE, -- SHA-256
+	id       TEXT NOT NULL,
+	co       INTEGER NOT NULL,
+	account  TEXT NOT NULL,
+	conn     TEXT,
+	sub      TEXT,
+	sid      TEXT,
+	aepoch   INTEGER NOT NULL, -- of the account
+	cepoch   INTEGER NOT NULL, -- of the company
+	nepoch   INTEGER NOT NULL, -- of the connection
+	addr     TEXT,
+	agent    TEXT,
+	created  INTEGER,
+	seen     INTEGER,
+	expires  INTEGER,
+	id_token TEXT, -- sealed
+	UNIQUE (co, id)
+);
+CREATE INDEX sessions_co ON sessions (co);
+CREATE INDEX sessions_account ON sessions (co, account, pk);
+CREATE INDEX sessions_sub ON sessions (conn, sub) WHERE conn IS NOT NULL;
+CREATE INDEX sessions_sid ON sessions (conn, sid) WHERE sid IS NOT NULL;
+CREATE INDEX sessions_expires ON sessions (expires);
