@@ -25,8 +25,9 @@ type Change struct {
 // Doors: the ways in which a change arrives.
 const (
 	DoorSCIM   = "scim"
-	DoorAdmin  = "admin"  // the admin API and with it the command line
-	DoorSetup  = "setup"  // the link in an invitation
+	DoorAdmin  = "admin" // the admin API and with it the command line
+	DoorSetup  = "setup" // the link in an invitation
+	DoorSignIn = "sign-in"
 	DoorSystem = "system" // usher itself: queues, holds and assignments that ran out
 )
 
@@ -154,9 +155,12 @@ type SetCompany struct {
 	RoleCeiling *string        // the highest role that connections can give; what they ask for above it has no effect
 	HoldFor     *time.Duration // how long the seats of deactivated people are held; up to 366 days
 	Payment     *Payment
-	Invites     *string // who is sent an invitation without being asked for: one of the Invite constants
-	LossMin     *int    // how many people a connection may take something away from within an hour, in any case; 0: the default
-	LossPercent *int    // and how many of a hundred, up to 100, which is without a limit; 0: the default
+	LocalSignIn *string        // who may sign in with a password: one of the Local constants. What ends that for somebody ends all sessions
+	SessionIdle *time.Duration // how long sessions last without being used; 0: the default
+	SessionMax  *time.Duration // and in all
+	Invites     *string        // who is sent an invitation without being asked for: one of the Invite constants
+	LossMin     *int           // how many people a connection may take something away from within an hour, in any case; 0: the default
+	LossPercent *int           // and how many of a hundred, up to 100, which is without a limit; 0: the default
 }
 
 // Payment says how a company pays.
@@ -243,6 +247,12 @@ type SetUp struct {
 	Finish   bool                                      // whether that was the last: the link is used up and the account active
 }
 
+// EndSessions ends all sessions of a person.
+type EndSessions struct{ ID string }
+
+// Unlink forgets who a person is at the identity provider, and ends their sessions: with the next sign-in they are linked anew.
+type Unlink struct{ ID string }
+
 // AddDomain adds a domain that the company has proven to be its own.
 type AddDomain struct{ Name string } // folded
 
@@ -272,6 +282,8 @@ func (SetUp) operation()         {}
 func (Undo) operation()          {}
 func (SetTOTP) operation()       {}
 func (UseTOTP) operation()       {}
+func (EndSessions) operation()   {}
+func (Unlink) operation()        {}
 func (AddDomain) operation()     {}
 func (RemoveDomain) operation()  {}
 

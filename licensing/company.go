@@ -29,6 +29,23 @@ const (
 	PaymentSuspended = "suspended"
 )
 
+// Whom a company lets sign in with a password.
+const (
+	LocalEveryone   = "everyone"
+	LocalWithoutSSO = "without-sso" // only those who cannot use single sign-on
+	LocalNobody     = "nobody"
+)
+
+// How long sessions last unless the company says otherwise, and within which bounds it can.
+const (
+	SessionIdleLimit = 30 * time.Minute
+	SessionMaxLimit  = 12 * time.Hour
+
+	minSession     = 5 * time.Minute
+	maxIdleSession = 24 * time.Hour
+	maxSession     = 30 * 24 * time.Hour
+)
+
 // maxHold is how long the seats of deactivated people may be held.
 const maxHold = 366 * 24 * time.Hour
 
@@ -86,6 +103,7 @@ func checkCompany(c *store.Company) error {
 		{"invites", &c.Invites, []string{InviteNobody, InviteEveryone}},
 		{"approval", &c.Approval, []string{ApprovalScope, ApprovalAlways}},
 		{"role_ceiling", &c.RoleCeiling, roles()},
+		{"local_sign_in", &c.LocalSignIn, []string{LocalEveryone, LocalWithoutSSO, LocalNobody}},
 		{"payment", &c.Payment, []string{PaymentOK, PaymentExpiring, PaymentPastDue, PaymentSuspended}},
 	} {
 		if *setting.value == "" {
@@ -98,10 +116,27 @@ func checkCompany(c *store.Company) error {
 	if c.LossMin < 0 || c.LossPercent < 0 || c.LossPercent > 100 {
 		return refuse(UnknownSetting, "loss_min is a number of people, and loss_percent one from 0 to 100.")
 	}
+	if !within(c.SessionIdle, maxIdleSession) || !within(c.SessionMax, maxSession) {
+		return refuse(UnknownSetting, "session_idle is between %s and %s, and session_max between %s and %s.", minSession, maxIdleSession, minSession, maxSession)
+	}
 	if c.HoldFor < 0 || c.HoldFor > maxHold {
 		return refuse(UnknownSetting, "hold_for cannot be %s; it is between 0 and %d days.", c.HoldFor, maxHold/(24*time.Hour))
 	}
 	return nil
+}
+
+// within says whether a time that sessions last can be set; 0 is the default.
+func within(d, most time.Duration) bool { return d == 0 || d >= minSession && d <= most }
+
+// sessionLimits gives how long the sessions of a company last without being used, and in all.
+func sessionLimits(c store.Company) (idle, most time.Duration) {
+	return cmp.Or(c.SessionIdle, SessionIdleLimit), cmp.Or(c.SessionMax, SessionMaxLimit)
+}
+
+// tightened says whether somebody who may sign in with a password may no more by a change of settings.
+func tightened(was, is store.Company) bool {
+	modes := []string{LocalEveryone, LocalWithoutSSO, LocalNobody}
+	return slices.Index(modes, is.LocalSignIn) > max(slices.Index(modes, was.LocalSignIn), 0)
 }
 
 // setCompany changes settings. But for the role ceiling none of them is in the columns of the accounts: whether somebody may sign in is
@@ -120,7 +155,7 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 		if settingsOf(is) == settingsOf(was) {
 			return Result{Company: was}, nil
 		}
-		if opens(was) && !opens(is) {
+		if opens(was) && !opens(is) || tightened(was, is) {
 			is.Epoch++
 		}
 		event := newEvent(c, d.now(), store.EventCompany, ActionSetCompany, was.ID, map[string]settings{"from": settingsOf(was), "to": settingsOf(is)})
@@ -149,14 +184,18 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 func (do SetCompany) on(c store.Company) store.Company {
 	for _, setting := range []struct{ to, from *string }{
 		{&c.Display, do.Display}, {&c.Tier, do.Tier}, {&c.SeatPolicy, do.SeatPolicy}, {&c.GuestPolicy, do.GuestPolicy},
-		{&c.RoleCeiling, do.RoleCeiling}, {&c.Approval, do.Approval}, {&c.Invites, do.Invites},
+		{&c.RoleCeiling, do.RoleCeiling}, {&c.Approval, do.Approval}, {&c.Invites, do.Invites}, {&c.LocalSignIn, do.LocalSignIn},
 	} {
 		if setting.from != nil {
 			*setting.to = *setting.from
 		}
 	}
-	if do.HoldFor != nil {
-		c.HoldFor = *do.HoldFor
+	for _, setting := range []struct{ to, from *time.Duration }{
+		{&c.HoldFor, do.HoldFor}, {&c.SessionIdle, do.SessionIdle}, {&c.SessionMax, do.SessionMax},
+	} {
+		if setting.from != nil {
+			*setting.to = *setting.from
+		}
 	}
 	if do.LossMin != nil {
 		c.LossMin = *do.LossMin
@@ -184,10 +223,18 @@ type settings struct {
 	PaymentAt   time.Time `json:"paymentAt,omitzero"`
 	LossMin     int       `json:"lossMin,omitempty"`
 	LossPercent int       `json:"lossPercent,omitempty"`
+	LocalSignIn string    `json:"localSignIn"`
+	SessionIdle string    `json:"sessionIdle"`
+	SessionMax  string    `json:"sessionMax"`
 }
 
 func settingsOf(c store.Company) settings {
-	s := settings{c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.Approval, ApprovalScope), cmp.Or(c.Invites, InviteNobody), cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent}
+	idle, most := sessionLimits(c)
+	s := settings{
+		c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.Approval, ApprovalScope), cmp.Or(c.Invites, InviteNobody),
+		cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent,
+		cmp.Or(c.LocalSignIn, LocalEveryone), idle.String(), most.String(),
+	}
 	if s.Payment == "" {
 		s.Payment = PaymentOK
 	}

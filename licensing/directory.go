@@ -23,6 +23,8 @@ type Store interface {
 	store.Rules
 	store.Sweeps
 	store.Events
+	store.Sessions
+	ListConnections(ctx context.Context, company string) ([]store.Connection, error)
 	ListMails(ctx context.Context, company, account, before string, limit int) ([]store.Mail, error)
 	UpdateMail(ctx context.Context, m store.Mail) error
 	PostMails(ctx context.Context, company string, mails []store.Mail) error
@@ -161,6 +163,10 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.setMember(ctx, c, do)
 	case SetRole:
 		return d.setRole(ctx, c, do)
+	case EndSessions:
+		return d.endSessions(ctx, c, do)
+	case Unlink:
+		return d.unlink(ctx, c, do)
 	case AddDomain:
 		return d.addDomain(ctx, c, do)
 	case RemoveDomain:

@@ -34,6 +34,9 @@ type Verdict struct {
 
 	SSO       bool   // whether the person may sign in through the identity provider
 	SSOReason Reason // why not
+
+	Password       bool   // whether the person may sign in with a password
+	PasswordReason Reason // why not
 }
 
 // Reasoned is a license with its state and the reason for it.
@@ -59,8 +62,10 @@ func Evaluate(c store.Company, a store.Account) Verdict {
 		v.Effective = License(a.Seat)
 	}
 	v.Entitlements = product(VideoPro).Entitlements.union(product(v.Effective).Entitlements)
-	v.SSOReason = ssoReason(c, a, v)
+	v.SSOReason = firstFailed(signOnChecks, c, a, v)
 	v.SSO = v.SSOReason == ""
+	v.PasswordReason = firstFailed(passwordChecks, c, a, v)
+	v.Password = v.PasswordReason == ""
 	return v
 }
 
@@ -225,10 +230,28 @@ func standing(s store.Source) string {
 	return "not approved"
 }
 
-// ssoReason says why the person may not sign in; empty when they may.
-func ssoReason(c store.Company, a store.Account, v Verdict) Reason {
+// passwordChecks decide whether a person may sign in with the password of the account.
+var passwordChecks = []check{
+	{UserDeactivated, "", "Is the account active?", func(f *facts) bool { return !f.account.Active }, activity},
+	{
+		PasswordNotAllowed, "", "Does the company let the person sign in with a password?",
+		func(f *facts) bool {
+			switch f.company.LocalSignIn {
+			case LocalNobody:
+				return true
+			case LocalWithoutSSO:
+				return f.verdict.SSO
+			}
+			return false
+		},
+		func(f *facts) string { return settingsOf(f.company).LocalSignIn },
+	},
+}
+
+// firstFailed gives the reason of the first check that fails; empty when the person may sign in.
+func firstFailed(checks []check, c store.Company, a store.Account, v Verdict) Reason {
 	f := &facts{company: c, account: a, verdict: v}
-	for _, check := range signOnChecks {
+	for _, check := range checks {
 		if check.fails(f) {
 			return check.reason
 		}

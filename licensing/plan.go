@@ -240,7 +240,11 @@ func finish(s situation, before, a *store.Account, events *[]store.Event) {
 		could := Evaluate(s.company, *before).SSO
 		can := Evaluate(s.company, *a).SSO
 		lowered := higherRole(before.Role, a.Role) > 0
-		if could && !can || before.Active && !a.Active || before.Password != a.Password || lowered {
+		if a.Epoch != before.Epoch { // it is what the change is for
+			*events = append(*events, newEvent(s.change, s.now, store.EventSession, ActionEndSessions, a.ID, nil))
+		}
+		if could && !can || before.Active && !a.Active || before.Password != a.Password || lowered ||
+			before.Identity.Subject != "" && before.Identity != a.Identity {
 			a.Epoch = before.Epoch + 1
 		}
 	}
@@ -261,6 +265,8 @@ const (
 
 	ActionUserInvite   = "user.invite"
 	ActionUserActivate = "user.activate"
+	ActionUserLink     = "user.link"
+	ActionUserUnlink   = "user.unlink"
 )
 
 func accountEvent(s situation, before *store.Account, a store.Account) store.Event {
@@ -274,6 +280,8 @@ func accountEvent(s situation, before *store.Account, a store.Account) store.Eve
 		Roles      []store.RoleSource `json:"roleSources,omitempty"`
 		Active     bool               `json:"active"`
 		WasActive  *bool              `json:"wasActive,omitempty"`
+		Issuer     string             `json:"issuer,omitempty"` // of the identity that was linked or unlinked
+		Subject    string             `json:"subject,omitempty"`
 	}
 	d := detail{ExternalID: a.ExternalID, Connection: a.Connection, Activation: a.Activation, MemberType: a.MemberType, Role: a.Role, Roles: a.RoleSources, Active: a.Active}
 	action := ActionUserCreate
@@ -283,6 +291,10 @@ func accountEvent(s situation, before *store.Account, a store.Account) store.Eve
 			d.Was = &was
 		}
 		switch {
+		case before.Identity != a.Identity && a.Identity.Subject != "":
+			action, d.Issuer, d.Subject = ActionUserLink, a.Identity.Issuer, a.Identity.Subject
+		case before.Identity != a.Identity:
+			action, d.Issuer, d.Subject = ActionUserUnlink, before.Identity.Issuer, before.Identity.Subject
 		case before.Activation != a.Activation && a.Activation == store.ActivationActive:
 			action = ActionUserActivate
 		case a.Link != nil && !bytes.Equal(before.Link, a.Link):
@@ -339,13 +351,13 @@ func newEvent(c Change, now time.Time, kind, action, target string, detail any) 
 
 // equal says whether two states of an account differ in nothing that a write would change.
 func equal(a, b store.Account) bool {
-	return equalPerson(a, b) && equalDecision(a.Decision, b.Decision)
+	return equalPerson(a, b) && equalDecision(a.Decision, b.Decision) && a.Epoch == b.Epoch
 }
 
 // equalPerson compares what is not license.
 func equalPerson(a, b store.Account) bool {
 	return a.UserName == b.UserName && a.ExternalID == b.ExternalID && a.Connection == b.Connection && a.Display == b.Display &&
-		a.Extension == b.Extension && equalSetup(a.Setup, b.Setup) &&
+		a.Extension == b.Extension && equalSetup(a.Setup, b.Setup) && a.Identity == b.Identity &&
 		a.Active == b.Active && a.MemberType == b.MemberType && a.Role == b.Role && equalRoles(a.RoleSources, b.RoleSources) &&
 		bytes.Equal(a.Doc, b.Doc)
 }

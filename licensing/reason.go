@@ -110,17 +110,25 @@ var explanations = map[Reason]explanation{
 	InThePast:            {"An assignment cannot end before it begins.", "Name a day to come.", whoSuperAdmin},
 }
 
-// Reasons gives all reasons, sorted.
+// Reasons gives all reasons for which a license is not in effect, a sign-in is not allowed or a change is refused, sorted. How sign-ins fail
+// beside that is in [Outcomes].
 func Reasons() []Reason { return slices.Sorted(maps.Keys(explanations)) }
 
+func (r Reason) explanation() explanation {
+	if e, ok := explanations[r]; ok {
+		return e
+	}
+	return outcomes[r].explanation
+}
+
 // Sentence says the reason in one sentence for people; empty for no reason.
-func (r Reason) Sentence() string { return explanations[r].sentence }
+func (r Reason) Sentence() string { return r.explanation().sentence }
 
 // Fix says in one sentence what would change it; empty for no reason.
-func (r Reason) Fix() string { return explanations[r].fix }
+func (r Reason) Fix() string { return r.explanation().fix }
 
 // Who says who can change it; empty for no reason.
-func (r Reason) Who() string { return explanations[r].who }
+func (r Reason) Who() string { return r.explanation().who }
 
 // Help says what would change it and who can do that; empty for no reason.
 func (r Reason) Help() string { return help(r.Fix(), r.Who()) }

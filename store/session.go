@@ -45,6 +45,14 @@ type SessionOpening struct {
 	Events   []Event
 }
 
+// Fits says whether the session has the epoch that its account has then.
+func (o SessionOpening) Fits() bool {
+	if o.Write != nil {
+		return o.Session.AccountEpoch == o.Write.After.Epoch
+	}
+	return o.Session.AccountEpoch == o.Account.Epoch
+}
+
 // SessionFilter names sessions of a company: those that have all that is not empty. An empty one names none.
 type SessionFilter struct {
 	ID         string
@@ -56,8 +64,8 @@ type SessionFilter struct {
 
 // Sessions keeps the sessions of people.
 type Sessions interface {
-	// OpenSession stores the session with what it changes of the account, if the account is at the version and the epoch, the company at
-	// the epoch and the connection at the version and the epoch that the opening names. Errors: ErrVersion unless they are, ErrNotFound,
+	// OpenSession stores the session with what it changes of the account, if the account is at the version, the company at the epoch and the
+	// connection at the version and the epoch that the opening names, and the session has the epoch of the account. Errors: ErrVersion unless they are, ErrNotFound,
 	// *ConflictError (Identity). It gives the account as it is then.
 	OpenSession(ctx context.Context, o SessionOpening) (Account, error)
 	// Session finds one by its hash: ErrNotFound. The caller checks times and epochs.

@@ -54,14 +54,13 @@ func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.
 
 // mayOpen holds what a person was let in by against what is stored.
 func (t *tx) mayOpen(co int64, o store.SessionOpening) error {
-	st, err := t.standing(co, o.Session.Account, o.Account.Version)
-	if err != nil {
+	if _, err := t.standing(co, o.Session.Account, o.Account.Version); err != nil {
 		return err
 	}
-	same, err := t.exists("SELECT 1 FROM companies WHERE co = ? AND epoch = ?", co, o.Session.CompanyEpoch)
-	if err == nil && same {
-		same, err = t.exists("SELECT 1 FROM users WHERE pk = ? AND epoch = ?", st.pk, o.Session.AccountEpoch)
+	if !o.Fits() {
+		return store.ErrVersion
 	}
+	same, err := t.exists("SELECT 1 FROM companies WHERE co = ? AND epoch = ?", co, o.Session.CompanyEpoch)
 	if err == nil && same && o.Session.Connection != "" {
 		same, err = t.exists("SELECT 1 FROM connections WHERE co = ? AND id = ? AND epoch = ? AND sign_on_ver = ?",
 			co, o.Session.Connection, o.Session.ConnectionEpoch, o.SignOn)

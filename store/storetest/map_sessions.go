@@ -49,7 +49,7 @@ func (m *Map) mayOpen(ctx context.Context, o store.SessionOpening) error {
 	if err != nil {
 		return err
 	}
-	same := c.Epoch == s.CompanyEpoch && a.Version == o.Account.Version && a.Epoch == s.AccountEpoch
+	same := c.Epoch == s.CompanyEpoch && a.Version == o.Account.Version && o.Fits()
 	if same && s.Connection != "" {
 		n, err := m.Connection(ctx, s.Connection)
 		same = err == nil && n.Company == s.Company && n.Epoch == s.ConnectionEpoch && n.SignOn.Version == o.SignOn

@@ -1,0 +1,77 @@
+package licensing
+
+import (
+	"context"
+	"time"
+
+	"usher/store"
+)
+
+// Holds says whether a session is still good at a time: why not, and empty if it is. It gives the verdict on the account, which says what
+// the person may use. It is pure: the account is nil when it is gone, the connection when the session has none.
+func Holds(c store.Company, a *store.Account, n *store.Connection, s store.Session, now time.Time) (Verdict, Reason) {
+	if a == nil {
+		return Verdict{}, UserDeactivated
+	}
+	v := Evaluate(c, *a)
+	reason := v.PasswordReason
+	if s.Connection != "" {
+		reason = v.SSOReason
+		if reason == "" && (n == nil || n.SignOn.State != store.SignOnActive) {
+			reason = SSODisabled
+		}
+	}
+	idle, _ := sessionLimits(c)
+	switch {
+	case reason != "":
+	case a.Epoch != s.AccountEpoch || c.Epoch != s.CompanyEpoch || n != nil && n.Epoch != s.ConnectionEpoch:
+		reason = SessionEnded
+	case !now.Before(s.Expires):
+		reason = SessionExpired
+	case now.Sub(s.Seen) >= idle:
+		reason = SessionIdle
+	}
+	return v, reason
+}
+
+// SessionEnds says when a session ends if it is not used any more.
+func SessionEnds(c store.Company, s store.Session) time.Time {
+	idle, _ := sessionLimits(c)
+	if unused := s.Seen.Add(idle); unused.Before(s.Expires) {
+		return unused
+	}
+	return s.Expires
+}
+
+// Actions of the events of sessions.
+const (
+	ActionSignIn      = "session.sign-in"
+	ActionRefuse      = "session.refuse"
+	ActionSignOut     = "session.sign-out"
+	ActionEndSession  = "session.end"
+	ActionEndSessions = "session.end-all"
+)
+
+func (d *Directory) endSessions(ctx context.Context, c Change, do EndSessions) (Result, error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+		after := before
+		after.Epoch++
+		return after, nil
+	})
+}
+
+func (d *Directory) unlink(ctx context.Context, c Change, do Unlink) (Result, error) {
+	s, err := d.situation(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+		after := before
+		after.Identity = store.Identity{}
+		return after, nil
+	})
+}
