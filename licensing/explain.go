@@ -332,24 +332,3 @@ func (s Asking) String() string {
 	}
 	return text
 }
-
-// String lists them as people say them.
-func (e Entitlements) String() string {
-	var all []string
-	if e.Messaging {
-		all = append(all, "messaging")
-	}
-	if e.Video {
-		all = append(all, "video")
-	}
-	switch e.Phone {
-	case PhoneLimited:
-		all = append(all, "limited phone")
-	case PhoneFull:
-		all = append(all, "phone")
-	}
-	if e.SSO {
-		all = append(all, "single sign-on")
-	}
-	return strings.Join(all, ", ")
-}

@@ -52,6 +52,24 @@ const (
 	ActionEndSessions = "session.end-all"
 )
 
+// SessionEvent makes the event of the end of a session, or of several of one person.
+func SessionEvent(action string, now time.Time, request string, s store.Session, why string) store.Event {
+	c := Change{Door: DoorSignIn, Request: request, Actor: store.Actor{Kind: actorPerson, ID: s.Account}}
+	if s.Account == "" {
+		c.Actor = store.Actor{Kind: actorConnection, ID: s.Connection}
+	}
+	return newEvent(c, now, store.EventSession, action, s.Account, signInDetail{Session: s.ID, Connection: s.Connection, Subject: s.Subject, Detail: why})
+}
+
+// ActionSignOnTested is the event of a sign-in by which a connection was tried out.
+const ActionSignOnTested = "connection.tested"
+
+// TestedEvent makes the event of a sign-in by which a connection was tried out, and which went well.
+func TestedEvent(now time.Time, request, connection string) store.Event {
+	c := Change{Door: DoorSignIn, Request: request, Actor: store.Actor{Kind: actorAdmin}}
+	return newEvent(c, now, store.EventConnection, ActionSignOnTested, connection, nil)
+}
+
 func (d *Directory) endSessions(ctx context.Context, c Change, do EndSessions) (Result, error) {
 	s, err := d.situation(ctx, c)
 	if err != nil {

@@ -176,12 +176,12 @@ func (p *IdP) record(endpoint string, h http.HandlerFunc) http.HandlerFunc {
 		}
 		p.mu.Lock()
 		p.requests[endpoint] = append(p.requests[endpoint], seen)
-		served := p.served[endpoint]
+		answer := p.served[endpoint]
 		p.mu.Unlock()
-		if served != nil {
-			h = served
+		if answer == nil {
+			answer = h
 		}
-		h(w, r)
+		answer(w, r)
 	}
 }
 
