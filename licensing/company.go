@@ -128,8 +128,8 @@ func checkCompany(c *store.Company) error {
 // within says whether a time that sessions last can be set; 0 is the default.
 func within(d, most time.Duration) bool { return d == 0 || d >= minSession && d <= most }
 
-// sessionLimits gives how long the sessions of a company last without being used, and in all.
-func sessionLimits(c store.Company) (idle, most time.Duration) {
+// SessionLimits gives how long the sessions of a company last without being used, and in all.
+func SessionLimits(c store.Company) (idle, most time.Duration) {
 	return cmp.Or(c.SessionIdle, SessionIdleLimit), cmp.Or(c.SessionMax, SessionMaxLimit)
 }
 
@@ -229,7 +229,7 @@ type settings struct {
 }
 
 func settingsOf(c store.Company) settings {
-	idle, most := sessionLimits(c)
+	idle, most := SessionLimits(c)
 	s := settings{
 		c.Display, c.Tier, c.SeatPolicy, c.GuestPolicy, cmp.Or(c.Approval, ApprovalScope), cmp.Or(c.Invites, InviteNobody),
 		cmp.Or(c.RoleCeiling, RoleStandard), c.HoldFor.String(), c.Payment, c.PaymentAt.UTC(), c.LossMin, c.LossPercent,

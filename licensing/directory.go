@@ -357,6 +357,9 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 			after.Connection = do.Connection
 		}
 		apply(s, &after, draft)
+		if before.Role == RoleSuperAdmin && before.ExternalID != after.ExternalID && weakHand(c) { // whom the identity provider knows by it signs in as one
+			return before, nil, refuse(SuperAdminRequired, "")
+		}
 		if draft.Moved && d.becomesGuest(s.company, draft) {
 			demote(&after)
 		}

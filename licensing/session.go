@@ -21,7 +21,7 @@ func Holds(c store.Company, a *store.Account, n *store.Connection, s store.Sessi
 			reason = SSODisabled
 		}
 	}
-	idle, _ := sessionLimits(c)
+	idle, _ := SessionLimits(c)
 	switch {
 	case reason != "":
 	case a.Epoch != s.AccountEpoch || c.Epoch != s.CompanyEpoch || n != nil && n.Epoch != s.ConnectionEpoch:
@@ -36,7 +36,7 @@ func Holds(c store.Company, a *store.Account, n *store.Connection, s store.Sessi
 
 // SessionEnds says when a session ends if it is not used any more.
 func SessionEnds(c store.Company, s store.Session) time.Time {
-	idle, _ := sessionLimits(c)
+	idle, _ := SessionLimits(c)
 	if unused := s.Seen.Add(idle); unused.Before(s.Expires) {
 		return unused
 	}
@@ -88,6 +88,9 @@ func (d *Directory) unlink(ctx context.Context, c Change, do Unlink) (Result, er
 		return Result{}, err
 	}
 	return d.edit(ctx, s, do.ID, 0, func(before store.Account) (store.Account, error) {
+		if before.Role == RoleSuperAdmin && !c.MayAssign { // whoever comes next with the externalId is one
+			return before, refuse(SuperAdminRequired, "")
+		}
 		after := before
 		after.Identity = store.Identity{}
 		return after, nil

@@ -219,7 +219,7 @@ func (d *Directory) opening(s situation, n *store.Connection, before store.Accou
 		return store.SessionOpening{}, p, err
 	}
 	session := in.Session
-	_, most := sessionLimits(s.company)
+	_, most := SessionLimits(s.company)
 	session.ID, session.Company, session.Account = store.NewID(), s.company.ID, before.ID
 	session.AccountEpoch, session.CompanyEpoch = before.Epoch, s.company.Epoch
 	session.Created, session.Seen, session.Expires = s.now, s.now, s.now.Add(most)

@@ -123,8 +123,10 @@ func NewHandler(c Config) (*Handler, error) {
 	h := &Handler{
 		Config: c, providers: newProviders(c.Network, c.Clock), pages: pages, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(),
 	}
-	if err := h.origin.AddTrustedOrigin(originOf(c.BaseURL)); err != nil {
-		return nil, fmt.Errorf("sso: the public address: %w", err)
+	if c.BaseURL != "" {
+		if err := h.origin.AddTrustedOrigin(originOf(c.BaseURL)); err != nil {
+			return nil, fmt.Errorf("sso: the public address: %w", err)
+		}
 	}
 	for pattern, serve := range map[string]func(*exchange) error{
 		"GET /sso":          (*exchange).home,
@@ -164,6 +166,14 @@ func originOf(address string) string {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// Maintain forgets what is over: sign-ins, logout tokens and sessions.
+func (h *Handler) Maintain(ctx context.Context) error {
+	now := h.Clock().UTC().Truncate(time.Millisecond)
+	_, err := h.Store.DropSignIns(ctx, now.Add(-2*signInFor))
+	_, ended := h.Store.DropSessions(ctx, now)
+	return errors.Join(err, ended)
+}
 
 // exchange is one request on the way to its answer.
 type exchange struct {

@@ -102,6 +102,9 @@ func checkIssuer(issuer string) error {
 // EndsSessions says whether a change of settings ends the sessions that were opened by those before: whoever let people in is another now,
 // or may be, or lets nobody in any more.
 func EndsSessions(was, is store.SignOn) bool {
+	if was.State == "" {
+		return false
+	}
 	return was.State == store.SignOnActive && is.State != store.SignOnActive ||
 		was.Issuer != is.Issuer || was.ClientID != is.ClientID || was.Secret != is.Secret
 }

@@ -307,6 +307,7 @@ func showAccount(a store.Account) Account {
 	shown := Account{
 		ID: a.ID, UserName: a.UserName, Display: a.Display, ExternalID: a.ExternalID, Active: a.Active, MemberType: a.MemberType, Role: a.Role,
 		License: a.License, EffectiveLicense: a.Effective, LicenseState: a.LicenseState, LicenseReason: a.LicenseReason, Created: a.Created,
+		Issuer: a.Identity.Issuer, Subject: a.Identity.Subject, LinkedAt: a.Identity.Linked,
 		Extension: a.Extension, Activation: cmp.Or(a.Activation, activationPending), Requests: shownList((&a).Column(store.ColumnRequest)),
 	}
 	for _, s := range a.Sources {

@@ -16,9 +16,12 @@ type Account struct {
 	LicenseState     string    `json:"license_state"`
 	LicenseReason    string    `json:"license_reason,omitempty"`
 	Extension        string    `json:"extension,omitempty"`
-	Activation       string    `json:"activation"`     // "pending", "invited" or "active"
-	Until            time.Time `json:"until,omitzero"` // when an assignment ends
-	Requests         []string  `json:"requests"`       // licenses asked for that wait for a Super Admin's decision
+	Activation       string    `json:"activation"`        // "pending", "invited" or "active"
+	Until            time.Time `json:"until,omitzero"`    // when an assignment ends
+	Requests         []string  `json:"requests"`          // licenses asked for that wait for a Super Admin's decision
+	Issuer           string    `json:"issuer,omitempty"`  // identity provider that the person is linked to
+	Subject          string    `json:"subject,omitempty"` // who they are there
+	LinkedAt         time.Time `json:"linked_at,omitzero"`
 	Created          time.Time `json:"created"`
 	Note             string    `json:"note,omitempty"` // what else a change has done
 }

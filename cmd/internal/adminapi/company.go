@@ -12,6 +12,7 @@ import (
 
 	"usher/cmd/internal/credential"
 	"usher/licensing"
+	"usher/sso"
 	"usher/store"
 	"usher/store/query"
 )
@@ -41,6 +42,9 @@ func (h *Handler) createCompany(ctx context.Context, c call) (any, error) {
 	if !companyName.MatchString(name) {
 		return nil, problem(http.StatusBadRequest,
 			"%q cannot be a company's short name: it takes up to 63 lower case letters, digits and dashes.", in.Name)
+	}
+	if sso.Reserved(name) {
+		return nil, problem(http.StatusBadRequest, "%q cannot be a company's short name: the address /sso/%s has a meaning of its own.", name, name)
 	}
 	do := licensing.CreateCompany{
 		Company: store.Company{
@@ -99,6 +103,7 @@ func (h *Handler) settings(c call) (licensing.SetCompany, CompanyChange, error) 
 		hold := time.Duration(*in.HoldDays) * 24 * time.Hour
 		do.HoldFor = &hold
 	}
+	do.LocalSignIn, do.SessionIdle, do.SessionMax = in.LocalSignIn, minutes(in.SessionIdle), minutes(in.SessionMax)
 	if in.Payment != "" {
 		if c.authority < operatorOnly { // nobody says of themselves that they have paid
 			return do, in, c.lacks(operatorOnly)
@@ -106,6 +111,15 @@ func (h *Handler) settings(c call) (licensing.SetCompany, CompanyChange, error) 
 		do.Payment = &licensing.Payment{State: in.Payment, At: in.PaymentAt}
 	}
 	return do, in, nil
+}
+
+// minutes gives a number of minutes that a request may have.
+func minutes(n *int) *time.Duration {
+	if n == nil {
+		return nil
+	}
+	d := time.Duration(*n) * time.Minute
+	return &d
 }
 
 // forecastCompany says what changeCompany would do.
@@ -159,7 +173,9 @@ func (h *Handler) mayDowngrade(ctx context.Context, c call, company store.Compan
 
 func showCompany(c store.Company) Company {
 	least, percent := licensing.LossLimits(c)
+	idle, most := licensing.SessionLimits(c)
 	return Company{
+		LocalSignIn: cmp.Or(c.LocalSignIn, licensing.LocalEveryone), SessionIdle: int(idle / time.Minute), SessionMax: int(most / time.Minute),
 		LossMin: least, LossPercent: percent, ID: c.ID, Name: c.Name, Display: c.Display, Tier: c.Tier, SeatPolicy: c.SeatPolicy, GuestPolicy: c.GuestPolicy,
 		Approval: cmp.Or(c.Approval, licensing.ApprovalScope), Invites: cmp.Or(c.Invites, licensing.InviteNobody), RoleCeiling: cmp.Or(c.RoleCeiling, licensing.RoleStandard), HoldDays: int(c.HoldFor / (24 * time.Hour)), Domains: c.Domains, Payment: c.Payment, PaymentAt: c.PaymentAt, Created: c.Created,
 	}

@@ -222,7 +222,7 @@ func showConnection(c store.Connection) Connection {
 	if losses == "" {
 		losses = "watched"
 	}
-	return Connection{Losses: losses, ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Strict: c.Strict, Created: c.Created}
+	return Connection{Losses: losses, ID: c.ID, Name: c.Name, Mode: c.Mode, QuirksOff: shownList(c.QuirksOff), Strict: c.Strict, Created: c.Created, SignOn: c.SignOn.State}
 }
 
 // shownList is a list as it is shown: an empty one is [].

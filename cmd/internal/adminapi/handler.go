@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"usher/cmd/internal/credential"
+	"usher/cmd/internal/limit"
 	"usher/licensing"
 	"usher/scim"
 	"usher/scim/schema"
+	"usher/sso"
 	"usher/store"
 )
 
@@ -34,6 +36,7 @@ type Store interface {
 	store.Connections
 	store.Schemas
 	store.AdminSessions
+	store.Sessions
 	store.Idempotency
 	store.Events
 	ListQuirks(ctx context.Context, company string) ([]store.QuirkUse, error)
@@ -76,7 +79,9 @@ type Config struct {
 	DomainKey []byte           // of the records that prove domains
 	SendsMail bool             // whether somebody sends what is in the outbox
 	Hasher    *credential.Hasher
-	Sealer    *credential.Sealer // of the secrets of one-time passwords
+	Sealer    *credential.Sealer // of the secrets of one-time passwords and of connections
+	SignOn    *sso.Handler       // where people sign in
+	Serves    bool               // whether a server runs that they can reach
 	// Changed is called after tokens or connections have changed, before the change is answered.
 	Changed func()
 	// StoreQuirks stores the quirks that a running server has counted and not stored yet; nil where no server runs.
@@ -97,7 +102,9 @@ type Handler struct {
 	domainKey   []byte
 	hasher      *credential.Hasher
 	sealer      *credential.Sealer
-	tries       *tries
+	signOn      *sso.Handler
+	serves      bool
+	tries       *limit.Limiter
 	changed     func()
 	storeQuirks func(ctx context.Context) error
 	log         *slog.Logger
@@ -113,7 +120,7 @@ type Handler struct {
 func NewHandler(c Config) *Handler {
 	h := &Handler{
 		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
-		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, resolver: c.Resolver, domainKey: c.DomainKey, hasher: c.Hasher, sealer: c.Sealer, tries: newTries(), mux: http.NewServeMux(), least: map[string]authority{},
+		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, resolver: c.Resolver, domainKey: c.DomainKey, hasher: c.Hasher, sealer: c.Sealer, signOn: c.SignOn, serves: c.Serves, tries: limit.New(), mux: http.NewServeMux(), least: map[string]authority{},
 	}
 	if h.clock == nil {
 		h.clock = time.Now

@@ -22,6 +22,7 @@ import (
 	"usher/licensing"
 	"usher/scim"
 	"usher/scim/schema"
+	"usher/sso"
 	"usher/store"
 	"usher/store/sqlite"
 )
@@ -65,8 +66,15 @@ func newDesk(t *testing.T) *desk {
 		sum := sha256.Sum256([]byte(mail))
 		return sum[:]
 	}
+	hasher, sealer := credential.NewHasher(2), credential.NewSealer([credential.KeySize]byte{1})
+	signOn, err := sso.NewHandler(sso.Config{
+		Store: s, Directory: directory, Sealer: sealer, Hasher: hasher, BaseURL: "http://usher.example", Network: sso.Network{Loopback: true}, Logger: log, Clock: clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.handler = NewHandler(Config{
-		Hasher: credential.NewHasher(2), Sealer: credential.NewSealer([credential.KeySize]byte{1}),
+		Hasher: hasher, Sealer: sealer, SignOn: signOn, Serves: true,
 		Registry: registry, Store: s, Directory: directory, Changed: func() { d.changes++ }, Logger: log, Clock: clock,
 	})
 	d.Client = InProcess(contract{t, d.handler, d.handler}, "olga")
@@ -99,7 +107,7 @@ func TestCompany(t *testing.T) {
 	d := newDesk(t)
 	made := d.acme(t)
 	want := Company{
-		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", RoleCeiling: "standard", Approval: "scope", Invites: "nobody", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10,
+		Name: "acme", Display: "acme", Tier: "video-pro-plus", SeatPolicy: "waiting", GuestPolicy: "webmail", RoleCeiling: "standard", Approval: "scope", Invites: "nobody", HoldDays: 7, Payment: "ok", LossMin: 20, LossPercent: 10, LocalSignIn: "everyone", SessionIdle: 30, SessionMax: 720,
 		Domains: []string{"acme.example"},
 	}
 	ignore := cmpopts.IgnoreFields(Company{}, "ID", "Created")

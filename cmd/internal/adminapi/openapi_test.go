@@ -36,7 +36,7 @@ type types struct {
 func newTypes(t *testing.T) *types {
 	t.Helper()
 	all := &types{map[reflect.Type]string{}, map[string]string{}}
-	for pkg, dir := range map[string]string{"adminapi": ".", "licensing": "../../../licensing", "store": "../../../store"} {
+	for pkg, dir := range map[string]string{"adminapi": ".", "licensing": "../../../licensing", "store": "../../../store", "sso": "../../../sso"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", dir, files, err)

@@ -92,6 +92,15 @@ func (h *Handler) routes() []route {
 		{superAdmin, "DELETE " + company + "/tokens/{id}", in(h.revokeToken), "End a token.", nil, nil, nil},
 		{userAdmin, "GET " + company + "/connections", in(h.listConnections), "The connections, with how often each quirk was applied.", nil, list[Connection]{}, nil},
 		{userAdmin, "PATCH " + connection, in(h.changeConnection), "Pause a connection, switch quirks, let losses pass or refuse them.", ConnectionChange{}, Connection{}, nil},
+		{superAdmin, "GET " + connection + "/sign-on", in(h.getSignOn), "Single sign-on by a connection, without its secret.", nil, SignOn{}, nil},
+		{superAdmin, "PUT " + connection + "/sign-on", in(h.setSignOn), "Set it up, or change it. The identity provider is looked at first.", SignOnChange{}, SignOn{}, nil},
+		{superAdmin, "DELETE " + connection + "/sign-on", in(h.removeSignOn), "Take it away. The sessions that were opened by it end.", nil, nil, nil},
+		{superAdmin, "POST " + connection + "/sign-on/test", in(h.testSignOn), "Look at the identity provider, and give an address to try a sign-in out at.", nil, SignOnTest{}, nil},
+		{superAdmin, "PUT " + connection + "/sign-on/secret", in(h.rotateSecret), "Put another secret, or another key, in the place of the client's.", NewSecret{}, SignOn{}, nil},
+		{userAdmin, "GET " + company + "/person-sessions", in(h.listPeopleSessions), "The people who are signed in, the latest first.", nil, PersonSessionPage{}, paged(
+			parameter{name: "account", about: "Only those of one person: id, user name or externalId."},
+		)},
+		{userAdmin, "DELETE " + company + "/person-sessions/{id}", in(h.endPersonSession), "End a person's session.", nil, nil, nil},
 
 		{userAdmin, "GET " + company + "/accounts", in(h.listAccounts), "The people, in the order of their creation.", nil, AccountPage{}, paged(
 			parameter{name: "state", about: "Only those whose license is in this state.", one: licenseStates()},
@@ -109,6 +118,8 @@ func (h *Handler) routes() []route {
 		{userAdmin, "GET /v1/accounts/{account}/explain", h.explainOwn, "The same in the company of whoever asks.", nil, licensing.Explanation{}, nil},
 		{userAdmin, "POST " + account + "/invitation", on(h.invitePerson), "Send a link to the set-up, or another one.", nil, Account{}, nil},
 		{userAdmin, "PUT " + account + "/credentials", on(h.assignCredentials), "Give a password to begin with.", Credentials{}, AssignedCredentials{}, nil},
+		{userAdmin, "DELETE " + account + "/sessions", on(h.endPersonSessions), "End all sessions of a person.", nil, nil, nil},
+		{userAdmin, "DELETE " + account + "/identity", on(h.unlinkPerson), "Forget who a person is at the identity provider: they are linked anew when they come again.", nil, nil, nil},
 		{superAdmin, "PUT " + account + "/totp", on(h.putPersonTOTP), "Ask a person with a role for one-time passwords at sign-in.", nil, TOTP{}, nil},
 		{superAdmin, "DELETE " + account + "/totp", on(h.removePersonTOTP), "Ask for none any more.", nil, nil, nil},
 		{superAdmin, "PUT " + account + "/license", on(h.assignLicense), "Give a license, whatever else asks for one.", Assignment{}, Account{}, nil},

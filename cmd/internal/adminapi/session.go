@@ -32,6 +32,17 @@ const (
 	seenEvery = time.Minute
 )
 
+// How often somebody may try to sign in: for one login from one address, for one login wherever the tries come from, and from one address
+// whoever is tried. So nobody can keep an admin out from one address, and no crowd of addresses can guess for long.
+const (
+	triesOfLogin   = 5 // at once, and then
+	loginEvery     = time.Minute
+	triesOfAll     = 50
+	allEvery       = 10 * time.Second
+	triesOfAddress = 60
+	addressEvery   = time.Second
+)
+
 // Kinds of those who sign in.
 const (
 	kindAdmin  = "admin"  // a local admin
@@ -160,12 +171,12 @@ func network(remote string) string {
 // mayTry refuses who tries too often.
 func (h *Handler) mayTry(c call, company, login string) error {
 	address := network(c.RemoteAddr)
-	delay := h.tries.wait("address "+address, addressEvery, triesOfAddress, c.now)
+	delay := h.tries.Wait("address "+address, addressEvery, triesOfAddress, c.now)
 	if delay == 0 {
-		delay = h.tries.wait("login "+company+" "+login+" "+address, loginEvery, triesOfLogin, c.now)
+		delay = h.tries.Wait("login "+company+" "+login+" "+address, loginEvery, triesOfLogin, c.now)
 	}
 	if delay == 0 {
-		delay = h.tries.wait("all "+company+" "+login, allEvery, triesOfAll, c.now)
+		delay = h.tries.Wait("all "+company+" "+login, allEvery, triesOfAll, c.now)
 	}
 	if delay == 0 {
 		return nil

@@ -23,8 +23,8 @@ type TOTP struct {
 	URL    string `json:"url"`    // for an authenticator app, as a QR code
 }
 
-// totpOwner says whose a sealed secret is: a local admin's or a person's.
-func totpOwner(company, id string) string { return "totp " + company + " " + id }
+// TOTPOwner says whose a sealed secret is: a local admin's or a person's.
+func TOTPOwner(company, id string) string { return "totp " + company + " " + id }
 
 // putPersonTOTP gives a person a new secret of one-time passwords, which are asked for from now on.
 func (h *Handler) putPersonTOTP(ctx context.Context, c call, company store.Company, a store.Account) (any, error) {
@@ -32,7 +32,7 @@ func (h *Handler) putPersonTOTP(ctx context.Context, c call, company store.Compa
 	if err != nil {
 		return nil, err
 	}
-	_, err = h.apply(ctx, c, company.ID, licensing.SetTOTP{ID: a.ID, Sealed: h.sealer.Seal(secret, totpOwner(company.ID, a.ID))})
+	_, err = h.apply(ctx, c, company.ID, licensing.SetTOTP{ID: a.ID, Sealed: h.sealer.Seal(secret, TOTPOwner(company.ID, a.ID))})
 	return TOTP{secret, url}, err
 }
 
@@ -65,7 +65,7 @@ func (h *Handler) setTOTP(ctx context.Context, c call, company store.Company, se
 		is := admins[at]
 		is.TOTP, is.TOTPStep = "", 0
 		if secret != "" {
-			is.TOTP = h.sealer.Seal(secret, totpOwner(is.Company, is.ID))
+			is.TOTP = h.sealer.Seal(secret, TOTPOwner(is.Company, is.ID))
 		}
 		events, err := c.event(ActionTOTP, is.ID, map[string]any{"login": is.Login, "on": secret != ""})
 		if err != nil {
@@ -89,7 +89,7 @@ func (h *Handler) checkCode(ctx context.Context, c call, company store.Company, 
 			return errUnknown()
 		}
 		is := admins[at]
-		step, err := h.stepOf(is.TOTP, totpOwner(is.Company, is.ID), code, c.now, is.TOTPStep)
+		step, err := h.stepOf(is.TOTP, TOTPOwner(is.Company, is.ID), code, c.now, is.TOTPStep)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (h *Handler) checkCode(ctx context.Context, c call, company store.Company, 
 
 // checkPersonCode is the same for a person with a role.
 func (h *Handler) checkPersonCode(ctx context.Context, c call, company store.Company, a store.Account, code string) error {
-	step, err := h.stepOf(a.TOTP, totpOwner(company.ID, a.ID), code, c.now, a.TOTPStep)
+	step, err := h.stepOf(a.TOTP, TOTPOwner(company.ID, a.ID), code, c.now, a.TOTPStep)
 	if err != nil {
 		return err
 	}

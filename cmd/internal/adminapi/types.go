@@ -39,6 +39,9 @@ type Company struct {
 	LossPercent int       `json:"loss_percent"` // and how many of a hundred where that is more; 100: no limit
 	Payment     string    `json:"payment,omitempty"`
 	PaymentAt   time.Time `json:"payment_at,omitzero"`
+	LocalSignIn string    `json:"local_sign_in"` // who may sign in with a password: "everyone", "without-sso" or "nobody"
+	SessionIdle int       `json:"session_idle_minutes"`
+	SessionMax  int       `json:"session_max_minutes"`
 	Created     time.Time `json:"created"`
 }
 
@@ -52,8 +55,11 @@ type CompanyChange struct {
 	Invites     *string   `json:"invites,omitempty"`
 	RoleCeiling *string   `json:"role_ceiling,omitempty"`
 	HoldDays    *int      `json:"hold_days,omitempty"`
-	Payment     string    `json:"payment,omitempty"`   // "ok", "expiring", "past-due" or "suspended"
-	PaymentAt   time.Time `json:"payment_at,omitzero"` // when the card expires, or when the grace of past-due ends
+	LocalSignIn *string   `json:"local_sign_in,omitempty"`        // who may sign in with a password: "everyone", "without-sso" (only who cannot use single sign-on) or "nobody"
+	SessionIdle *int      `json:"session_idle_minutes,omitempty"` // how long people's sessions last without being used
+	SessionMax  *int      `json:"session_max_minutes,omitempty"`  // and in all
+	Payment     string    `json:"payment,omitempty"`              // "ok", "expiring", "past-due" or "suspended"
+	PaymentAt   time.Time `json:"payment_at,omitzero"`            // when the card expires, or when the grace of past-due ends
 	LossMin     *int      `json:"loss_min,omitempty"`
 	LossPercent *int      `json:"loss_percent,omitempty"`
 	Confirm     bool      `json:"confirm,omitempty"` // although people lose single sign-on by it
@@ -99,6 +105,7 @@ type Connection struct {
 	// Losses says whether the connection may take something away from people beyond the company's limit: "watched" within it, "tripped"
 	// when that was reached, "passing" or "refusing" by an admin's decision.
 	Losses string `json:"losses"`
+	SignOn string `json:"sign_on,omitempty"` // state of single sign-on by it; empty: it was never set up
 	// QuirksApplied says how often each quirk was applied, and when first and last.
 	QuirksApplied map[string]QuirkUse `json:"quirks_applied,omitempty"`
 }

@@ -17,6 +17,7 @@ import (
 	"usher/cmd/internal/mail"
 	"usher/cmd/internal/setup"
 	"usher/scim"
+	"usher/sso"
 	"usher/store"
 )
 
@@ -44,6 +45,7 @@ type App struct {
 	url    string // public address without a slash at the end
 	routes http.Handler
 	admin  *adminapi.Handler
+	signOn *sso.Handler
 	mail   *mail.Worker // nil: nobody sends mail
 
 	storeQuirks func(ctx context.Context) error
@@ -75,8 +77,11 @@ func (a *App) open(ctx context.Context, c Config) error {
 		return err
 	}
 	a.url = c.publicURL(a.public.Addr())
+	if a.signOn, err = a.folder.signOn(a.url, c.SignOn); err != nil {
+		return fmt.Errorf("single sign-on: %w", err)
+	}
 	handler, err := scim.NewHandler(scim.Config{
-		Registry: a.folder.registry, Directory: a.folder.directory, Store: a.folder.store, Authenticate: a.folder.auth.authenticate,
+		Registry: a.folder.registry, Directory: a.folder.directory, Store: a.folder.store, Authenticate: a.authenticate,
 		BaseURL: a.SCIMBase(), Limits: c.Limits.scim(), Logger: a.log, CursorKey: a.folder.cursorKey,
 	})
 	if err != nil {
@@ -90,7 +95,7 @@ func (a *App) open(ctx context.Context, c Config) error {
 		}
 		a.folder.directory.Posted = a.mail.Wake
 	}
-	admin := a.folder.admin(adminapi.Config{StoreQuirks: a.storeQuirks, SendsMail: c.Mail.Sends()})
+	admin := a.folder.admin(adminapi.Config{StoreQuirks: a.storeQuirks, SendsMail: c.Mail.Sends(), SignOn: a.signOn, Serves: true})
 	pages, err := setup.NewHandler(setup.Config{
 		Store: a.folder.store, Directory: a.folder.directory, Users: scim.NewUsers(a.folder.registry, a.folder.store),
 		Hasher: a.folder.hasher, Logger: a.log,
@@ -98,7 +103,11 @@ func (a *App) open(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("set-up: %w", err)
 	}
-	a.admin, a.routes = admin, routes(handler, admin.Public(), pages)
+	proxies, err := prefixes(c.TrustedProxies)
+	if err != nil {
+		return fmt.Errorf("trusted_proxies: %w", err)
+	}
+	a.admin, a.routes = admin, behindProxies(proxies, routes(handler, admin.Public(), pages, a.signOn))
 	return nil
 }
 
@@ -107,6 +116,12 @@ func (a *App) SCIMBase() string { return a.url + scimPath }
 
 // AdminBase is the public address of the admin API.
 func (a *App) AdminBase() string { return a.url + adminPath + "/v1" }
+
+// SignInURL is where people of a company sign in.
+func (a *App) SignInURL(company string) string { return a.url + sso.Path + "/" + company }
+
+// SignOn is where people sign in.
+func (a *App) SignOn() *sso.Handler { return a.signOn }
 
 // Admin is the admin API of the server's folder.
 func (a *App) Admin() http.Handler { return a.admin }
@@ -180,7 +195,7 @@ func (a *App) maintain(ctx context.Context) error {
 		case <-a.folder.store.Failed():
 			return errors.New("the data folder could not be written to, so the server has stopped: look at the disk, then start it again")
 		case <-ticker.C:
-			if err := errors.Join(a.folder.directory.Maintain(ctx), a.admin.Maintain(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(a.folder.directory.Maintain(ctx), a.admin.Maintain(ctx), a.signOn.Maintain(ctx)); err != nil && ctx.Err() == nil {
 				a.log.LogAttrs(ctx, slog.LevelError, "maintenance failed; it is tried again in a minute", slog.String("error", err.Error()))
 			}
 		}

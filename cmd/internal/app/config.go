@@ -33,6 +33,9 @@ type Config struct {
 	Schemas []SchemaFile `toml:"schemas"`
 	Limits  Limits       `toml:"limits"`
 	Mail    mail.Config  `toml:"mail"` // without it invitations stay in the outbox
+	SignOn  SignOn       `toml:"sso"`
+	// TrustedProxies are networks or addresses of reverse proxies whose X-Forwarded-For is believed.
+	TrustedProxies []string `toml:"trusted_proxies"`
 }
 
 // SchemaFile is an extension schema in a file of its own.
@@ -128,6 +131,10 @@ func (c Config) Validate() error {
 	}
 	if err := c.Mail.Validate(); err != nil {
 		bad("mail", "%v", err)
+	}
+	c.SignOn.check(bad)
+	if _, err := prefixes(c.TrustedProxies); err != nil {
+		bad("trusted_proxies", "%v", err)
 	}
 	for _, limit := range []struct {
 		key      string

@@ -91,8 +91,14 @@ func keyIn(file string, size int) ([]byte, error) {
 	return key, os.WriteFile(file, key, 0o600)
 }
 
-// Admin makes the admin API of a folder on which no server runs.
-func (f *Folder) Admin() http.Handler { return f.admin(adminapi.Config{}) }
+// Admin makes the admin API of a folder on which no server runs. Identity providers are looked at as by a server without a configuration.
+func (f *Folder) Admin() http.Handler {
+	signOn, err := f.signOn("", SignOn{})
+	if err != nil { // the zero configuration is a good one, and the pages are tested
+		panic(err)
+	}
+	return f.admin(adminapi.Config{SignOn: signOn})
+}
 
 // admin makes the admin API with what the configuration has already.
 func (f *Folder) admin(c adminapi.Config) *adminapi.Handler {

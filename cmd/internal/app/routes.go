@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"usher/cmd/internal/setup"
+	"usher/sso"
 )
 
 // scimPath is where the SCIM endpoint is mounted. Without a version in the path it is the same one (RFC 7644 section 3.13).
@@ -22,7 +23,7 @@ const adminPath = "/admin/api"
 //
 // SCIM is taken out before the mux: http.ServeMux answers a path with "//" by a redirect, and identity providers that join a base
 // address ending in "/" with "/Users" follow none.
-func routes(scim, admin, pages http.Handler) http.Handler {
+func routes(scim, admin, pages, signOn http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -30,6 +31,9 @@ func routes(scim, admin, pages http.Handler) http.Handler {
 	})
 	mux.Handle("GET "+setup.Path, pages)
 	mux.Handle("POST "+setup.Path, pages)
+	mux.Handle(sso.Path, signOn)
+	mux.Handle(sso.Path+"/", signOn)
+	mux.Handle(sso.SignInPath, signOn)
 	mux.Handle(adminPath+"/", http.StripPrefix(adminPath, admin))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, ok := below(scimPath, r.URL.Path)

@@ -8,7 +8,7 @@ import (
 
 func TestRoutes(t *testing.T) {
 	var got string
-	h := routes(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path + "?" + r.URL.RawQuery }), http.NotFoundHandler(), http.NotFoundHandler())
+	h := routes(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path + "?" + r.URL.RawQuery }), http.NotFoundHandler(), http.NotFoundHandler(), http.NotFoundHandler())
 	tests := []struct {
 		path   string
 		scim   string // path and query that SCIM sees; empty: it does not see the request

@@ -34,6 +34,10 @@ type commands struct {
 	Connection struct {
 		List   connectionList   `cmd:"" help:"List the connections of a company, with the quirks that were needed."`
 		Set    connectionSet    `cmd:"" help:"Pause a connection, or switch quirks off or on."`
+		SignOn connectionSignOn `cmd:"" name:"sign-on" help:"Set up single sign-on by a connection, or change it."`
+		Show   connectionShow   `cmd:"" help:"Show single sign-on by a connection, and what to enter at the identity provider."`
+		Test   connectionTest   `cmd:"" help:"Look at the identity provider, and try a sign-in out that lets nobody in."`
+		Rotate connectionRotate `cmd:"" name:"rotate-secret" help:"Put another secret, or another key, in the place of the client's."`
 		Quirks connectionQuirks `cmd:"" help:"List the departures from the standard that are tolerated."`
 	} `cmd:"" help:"Connections of identity providers."`
 	Token struct {
@@ -69,6 +73,9 @@ type commands struct {
 		Refuse      accountRefuse      `cmd:"" help:"Refuse it."`
 		Promote     accountPromote     `cmd:"" help:"Make a coworker of a guest."`
 		Demote      accountDemote      `cmd:"" help:"Make a guest of a coworker."`
+		Sessions    accountSessions    `cmd:"" help:"List the people who are signed in."`
+		SignOut     accountSignOut     `cmd:"" name:"sign-out" help:"End the sessions of a person, or one of them."`
+		Unlink      accountUnlink      `cmd:"" help:"Forget who a person is at the identity provider."`
 		Role        accountRole        `cmd:"" help:"Give a coworker a role."`
 	} `cmd:"" help:"The people of a company."`
 	Mail struct {

@@ -65,6 +65,9 @@ type companySet struct {
 	HoldDays    *int    `help:"How many days the seat of a deactivated person is held while nobody waits." placeholder:"N"`
 	LossMin     *int    `help:"How many people a connection may take their access or license from within an hour; 20 unless it is set." placeholder:"N"`
 	LossPercent *int    `help:"And how many of a hundred, where that is more; 10 unless it is set, 100 for no limit." placeholder:"N"`
+	LocalSignIn *string `help:"Who may sign in with a password: everyone, without-sso (only who cannot use single sign-on) or nobody. What keeps somebody out by it ends all sessions." placeholder:"WHO"`
+	SessionIdle *int    `help:"After how many minutes people are signed out who do nothing; 30 unless it is set." placeholder:"MINUTES"`
+	SessionMax  *int    `help:"After how many minutes people are signed out in any case; 720 unless it is set." placeholder:"MINUTES"`
 	Payment     string  `help:"ok, expiring, past-due (nobody is added, people sign in) or suspended (single sign-on ends)." placeholder:"STATE"`
 	Until       string  `help:"With expiring: when the card expires. With past-due: when single sign-on ends." placeholder:"YYYY-MM-DD"`
 	Preview     bool    `help:"Say what it would do to single sign-on, and change nothing."`
@@ -74,7 +77,7 @@ type companySet struct {
 func (cmd *companySet) Run(env *environment) error {
 	change := adminapi.CompanyChange{
 		Display: cmd.Display, Tier: cmd.Tier, SeatPolicy: cmd.SeatPolicy, GuestPolicy: cmd.GuestPolicy, Invites: cmd.Invites, RoleCeiling: cmd.RoleCeiling, Approval: cmd.Approval, HoldDays: cmd.HoldDays,
-		LossMin: cmd.LossMin, LossPercent: cmd.LossPercent,
+		LossMin: cmd.LossMin, LossPercent: cmd.LossPercent, LocalSignIn: cmd.LocalSignIn, SessionIdle: cmd.SessionIdle, SessionMax: cmd.SessionMax,
 		Payment: cmd.Payment, Confirm: cmd.Yes,
 	}
 	if cmd.Until != "" {

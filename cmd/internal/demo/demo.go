@@ -19,7 +19,8 @@ import (
 const (
 	companyName = "acme"
 	operator    = "demo"
-	ringexSeats = 3 // unless the options say otherwise
+	ringexSeats = 3    // unless the options say otherwise
+	playground  = 6000 // sign-ins a minute: programs try them too
 )
 
 // Options say how the demo runs.
@@ -41,6 +42,7 @@ type ready struct {
 	AdminPassword string `json:"admin_password,omitempty"`
 	AdminAPI      string `json:"admin_api"`
 	Company       string `json:"company"`
+	SSOStart      string `json:"sso_start"` // where people sign in, through the practice identity provider
 }
 
 // Run starts the server, fills it and serves until the context ends. With Options.JSON stdout has one line once the server is
@@ -55,7 +57,10 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) {
 	}
 	// Each request logs a line; in the demo only what went wrong is of interest.
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.New(ctx, app.Config{Addr: o.Addr, Data: dir}, log)
+	a, err := app.New(ctx, app.Config{
+		Addr: o.Addr, Data: dir,
+		SignOn: app.SignOn{InsecureLoopback: true, PerAddress: playground, PerCompany: playground}, // the practice identity provider is on this machine
+	}, log)
 	if err != nil {
 		return err
 	}
@@ -82,6 +87,12 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) {
 		}
 		return fmt.Errorf("cannot set up the demo: %w", err)
 	}
+	idp, err := startPractice(serving, a, adminapi.InProcess(a.Admin(), operator), o.Addr, log)
+	if err != nil {
+		stop()
+		return errors.Join(err, <-served)
+	}
+	defer func() { err = errors.Join(err, idp.close()) }()
 	if o.JSON {
 		if err := json.NewEncoder(stdout).Encode(r); err != nil {
 			return fmt.Errorf("print: %w", err)
@@ -99,7 +110,7 @@ func fill(ctx context.Context, a *app.App, o Options, out, progress io.Writer) (
 		return ready{}, err
 	}
 	known := slices.ContainsFunc(companies, func(c adminapi.Company) bool { return c.Name == companyName })
-	r := ready{Company: companyName, AdminAPI: a.AdminBase()}
+	r := ready{Company: companyName, AdminAPI: a.AdminBase(), SSOStart: a.SignInURL(companyName)}
 	if !known {
 		made, err := makeCompany(ctx, admin, o)
 		if err != nil {
@@ -164,13 +175,14 @@ func (r ready) tell(w io.Writer, dir string) {
 SCIM base   %[1]s
 SCIM token  %[2]s
 admin API   %[5]s
+sign in     %[6]s (practice identity provider, without passwords)
 company     %[3]s
 data        %[4]s
 
 Try   curl -H 'Authorization: Bearer %[2]s' '%[1]s/Users?filter=userName%%20sw%%20%%22a%%22'
       usher license list --company %[3]s --data %[4]s
 Stop with Ctrl-C.
-`, r.SCIMBase, r.SCIMToken, r.Company, dir, r.AdminAPI+r.signIn())
+`, r.SCIMBase, r.SCIMToken, r.Company, dir, r.AdminAPI+r.signIn(), r.SSOStart)
 }
 
 // signIn says how the local super-admin signs in.
