@@ -31,7 +31,16 @@ const (
 // start begins a sign-in: it sends the person to the company's identity provider.
 func (x *exchange) start() error {
 	query := x.r.URL.Query()
-	return x.startAt(query.Get("connection"), query.Get("return"), query.Get("login_hint"))
+	return x.startAt(query.Get("connection"), wayBack(x.r.URL), query.Get("login_hint"))
+}
+
+// wayBack gives the parameter return. Proxies such as nginx cannot encode the address that somebody came for: where it stands there as it is, the
+// rest of the query belongs to it.
+func wayBack(u *url.URL) string {
+	if _, plain, ok := strings.Cut("&"+u.RawQuery, "&return=/"); ok {
+		return "/" + plain
+	}
+	return u.Query().Get("return")
 }
 
 // startAt begins a sign-in by a connection; without a name, by the one that there is.
