@@ -20,7 +20,7 @@ const seenEvery = time.Minute
 // Presence is somebody who is signed in.
 type Presence struct {
 	Company    store.Company
-	Account    store.Account
+	Account    store.Account     // as far as [store.Presence] has it
 	Connection *store.Connection // by which they came; nil: with a password
 	Session    store.Session
 	Verdict    licensing.Verdict
@@ -46,24 +46,20 @@ func (h *Handler) Who(r *http.Request) (Presence, error) {
 
 func (h *Handler) who(ctx context.Context, hash [32]byte, now time.Time) (Presence, error) {
 	var p Presence
-	var err error
-	p.Session, err = h.Store.Session(ctx, hash)
+	there, err := h.Store.Presence(ctx, hash)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return p, &Absence{Reason: licensing.SessionEnded}
 	case err != nil:
 		return p, fmt.Errorf("session: %w", err)
 	}
+	p.Session, p.Account = there.Session, there.Account
 	if p.Company, err = h.Store.Company(ctx, p.Session.Company); err != nil {
 		return p, fmt.Errorf("company: %w", err)
 	}
-	account := &p.Account
-	p.Account, err = h.Store.Account(ctx, p.Session.Company, p.Session.Account)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		account = nil
-	case err != nil:
-		return p, fmt.Errorf("account: %w", err)
+	var account *store.Account
+	if p.Account.ID != "" {
+		account = &p.Account
 	}
 	if p.Session.Connection != "" {
 		n, err := h.Store.Connection(ctx, p.Session.Connection)

@@ -73,7 +73,7 @@ type Token struct {
 type Connections interface {
 	// CreateConnection stores a connection: *ConflictError (Connection.Name).
 	CreateConnection(ctx context.Context, c Connection, events []Event) error
-	// Connection gives one by id, ConnectionByName by name within its company: ErrNotFound.
+	// Connection gives one by id, ConnectionByName by name within its company: ErrNotFound. Their lists are not to be changed.
 	Connection(ctx context.Context, id string) (Connection, error)
 	ConnectionByName(ctx context.Context, company, name string) (Connection, error)
 	// ListConnections gives those of a company in creation order.

@@ -53,6 +53,13 @@ func (o SessionOpening) Fits() bool {
 	return o.Session.AccountEpoch == o.Account.Epoch
 }
 
+// Presence is a session with its account, both as far as a decision takes them: of the session there is no Subject, Provider, IDToken, Address
+// and Agent, of the account no document, terms, extension, identity, set-up, times and queue.
+type Presence struct {
+	Session Session
+	Account Account // without an ID when it is gone
+}
+
 // SessionFilter names sessions of a company: those that have all that is not empty. An empty one names none.
 type SessionFilter struct {
 	ID         string
@@ -70,6 +77,9 @@ type Sessions interface {
 	OpenSession(ctx context.Context, o SessionOpening) (Account, error)
 	// Session finds one by its hash: ErrNotFound. The caller checks times and epochs.
 	Session(ctx context.Context, hash [32]byte) (Session, error)
+	// Presence gives what it takes to tell whether the session with the hash is good: ErrNotFound. Every request of somebody who is signed in
+	// asks for it.
+	Presence(ctx context.Context, hash [32]byte) (Presence, error)
 	// TouchSession stores Seen: ErrNotFound.
 	TouchSession(ctx context.Context, hash [32]byte, seen time.Time) error
 	// ListSessions gives up to limit sessions of a company, or of one account of it, the latest first, beginning after the one with the id

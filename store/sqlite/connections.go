@@ -44,6 +44,7 @@ func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events
 	if events, err = prepareEvents(events); err != nil {
 		return err
 	}
+	defer s.connections.forget(c.ID)
 	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
 		n, err := t.exec("UPDATE connections SET mode = ?, quirks_off = ?, strict = ? WHERE co = ? AND id = ?", optional(c.Mode), quirks, c.Strict, co, c.ID)
 		if err := orNotFound(n > 0, err); err != nil {
@@ -62,6 +63,7 @@ func (s *Store) SetSignOn(ctx context.Context, c store.Connection, events []stor
 	if events, err = prepareEvents(events); err != nil {
 		return stored, err
 	}
+	defer s.connections.forget(c.ID)
 	err = s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
 		n, err := t.exec("UPDATE connections SET sign_on = ?, epoch = ?, sign_on_ver = sign_on_ver + 1 WHERE co = ? AND id = ? AND sign_on_ver = ?",
 			signOn, c.Epoch, co, c.ID, c.SignOn.Version)
@@ -116,11 +118,21 @@ func decodeList[T any](text string) (list []T, err error) {
 }
 
 // Connection implements [store.Connections].
-func (s *Store) Connection(ctx context.Context, id string) (found store.Connection, err error) {
-	err = s.read(ctx, func(c *conn) error {
+func (s *Store) Connection(ctx context.Context, id string) (store.Connection, error) {
+	if err := s.readers.check(ctx); err != nil {
+		return store.Connection{}, err
+	}
+	found, known, round := s.connections.get(id)
+	if known {
+		return found, nil
+	}
+	err := s.read(ctx, func(c *conn) (err error) {
 		found, err = first(s.selectConnections(c, "id = ?", id))
 		return err
 	})
+	if err == nil {
+		s.connections.put(found, round)
+	}
 	return found, err
 }
 

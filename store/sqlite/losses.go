@@ -45,6 +45,7 @@ func (s *Store) SetBreaker(ctx context.Context, c store.Connection, was string, 
 	if err != nil {
 		return err
 	}
+	defer s.connections.forget(c.ID)
 	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
 		n, err := t.exec("UPDATE connections SET breaker = ?, breaker_since = ? WHERE co = ? AND id = ? AND ifnull(breaker, '') = ?",
 			optional(c.Breaker), c.BreakerSince, co, c.ID, was)

@@ -22,7 +22,7 @@ func TestStatements(t *testing.T) {
 	defer s.readers.put(reader)
 	// A scan is one of a table (j is the list that the caller gave); a search by the company alone is one of all that the company has. Groups and users under the name d
 	// are searched so where a filter asks for a part of a name, which no index has.
-	scan := regexp.MustCompile(`^SCAN (users|groups|attr|members|seats|waiting|events|tokens|tombstones|pools|sessions|sign_ins|logout_tokens|[a-ik-z])\b|^SEARCH ([tu]|users|groups|members|attr|sessions) .*\(co=\?\)$`)
+	scan := regexp.MustCompile(`^SCAN (users|groups|attr|members|seats|waiting|events|tokens|tombstones|pools|sessions|session_tokens|sign_ins|logout_tokens|[a-ik-z])\b|^SEARCH ([tu]|users|groups|members|attr|sessions) .*\(co=\?\)$`)
 	// Without a plan are transactions; Open, Check and CountSeats go through everything on purpose.
 	skip := regexp.MustCompile(`^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)|FROM pools p\b|^SELECT count\(\*\) FROM users$|sum\(seat = `)
 	check := func(c *conn) error {
@@ -90,7 +90,7 @@ func useEverything(t *testing.T, s *Store, company string) {
 	}
 	must(s.CreateRule(ctx, store.Rule{ID: "r", Company: company, Group: "g", License: "ringex"}, nil, nil))
 	must(s.CreateConnection(ctx, store.Connection{ID: "c", Company: company, Name: "c"}, nil))
-	session := store.Session{ID: "s", Company: company, Account: "1", Connection: "c"}
+	session := store.Session{ID: "s", Company: company, Account: "1", Connection: "c", IDToken: "x"}
 	_, err = s.OpenSession(ctx, store.SessionOpening{Session: session, Account: a, Replaces: [32]byte{1}})
 	must(err)
 	must(s.BeginSignIn(ctx, store.SignIn{Company: company, Connection: "c"}))
@@ -141,6 +141,7 @@ func useEverything(t *testing.T, s *Store, company string) {
 		func() error { _, err := s.DropTombstones(ctx, time.Unix(0, 0)); return err },
 		func() error { _, err := s.AccountByIdentity(ctx, company, "i", "s"); return notFound(err) },
 		func() error { _, err := s.Session(ctx, [32]byte{}); return err },
+		func() error { _, err := s.Presence(ctx, [32]byte{}); return err },
 		func() error { return s.TouchSession(ctx, [32]byte{}, time.Unix(0, 0)) },
 		func() error { _, err := s.ListSessions(ctx, company, "", "s", 10); return err },
 		func() error { _, err := s.ListSessions(ctx, company, "1", "s", 10); return err },

@@ -37,7 +37,7 @@ func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.
 			return err
 		}
 		if o.Replaces != [32]byte{} {
-			if _, err := t.exec("DELETE FROM sessions WHERE hash = ?", o.Replaces[:]); err != nil {
+			if err := t.removeSession(o.Replaces); err != nil {
 				return err
 			}
 		}
@@ -72,10 +72,13 @@ func (t *tx) mayOpen(co int64, o store.SessionOpening) error {
 }
 
 func (t *tx) insertSession(co int64, a store.Session) error {
-	_, err := t.exec(`INSERT INTO sessions (hash, id, co, account, conn, sub, sid, aepoch, cepoch, nepoch, addr, agent, created, seen, expires, id_token)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := t.exec(`INSERT INTO sessions (hash, id, co, account, conn, sub, sid, aepoch, cepoch, nepoch, addr, agent, created, seen, expires)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Hash[:], a.ID, co, a.Account, optional(a.Connection), optional(a.Subject), optional(a.Provider),
-		a.AccountEpoch, a.CompanyEpoch, a.ConnectionEpoch, optional(a.Address), optional(a.Agent), a.Created, a.Seen, a.Expires, optional(a.IDToken))
+		a.AccountEpoch, a.CompanyEpoch, a.ConnectionEpoch, optional(a.Address), optional(a.Agent), a.Created, a.Seen, a.Expires)
+	if err == nil && a.IDToken != "" {
+		_, err = t.exec("INSERT INTO session_tokens (hash, id_token, expires) VALUES (?, ?, ?)", a.Hash[:], a.IDToken, a.Expires)
+	}
 	return conflict(err, "Session.ID", a.ID)
 }
 
@@ -99,6 +102,47 @@ func (s *Store) Session(ctx context.Context, hash [32]byte) (found store.Session
 		return orNotFound(ok, err)
 	})
 	return found, err
+}
+
+// Presence implements [store.Sessions].
+func (s *Store) Presence(ctx context.Context, hash [32]byte) (found store.Presence, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		var broken error
+		ok, err := c.one(func(r *rows) { found, broken = s.scanPresence(r) },
+			`SELECT s.id, s.co, s.account, s.conn, s.aepoch, s.cepoch, s.nepoch, s.created, s.seen, s.expires,
+				u.id, u.ver, u.un, u.display, u.active, u.license, u.lstate, u.effective, u.seat, u.sstate, u.sources, u.member, u.role, u.roles, u.epoch
+			FROM sessions s LEFT JOIN users u ON u.co = s.co AND u.id = s.account WHERE s.hash = ?`, hash[:])
+		if err == nil {
+			err = broken
+		}
+		return orNotFound(ok, err)
+	})
+	found.Session.Hash = hash
+	return found, err
+}
+
+func (s *Store) scanPresence(r *rows) (store.Presence, error) {
+	company := s.companies.idOf(r.int(1))
+	p := store.Presence{Session: store.Session{
+		ID: r.text(0), Company: company, Account: r.text(2), Connection: r.text(3), AccountEpoch: r.int(4), CompanyEpoch: r.int(5),
+		ConnectionEpoch: r.int(6), Created: r.time(7), Seen: r.time(8), Expires: r.time(9),
+	}}
+	if r.text(10) == "" {
+		return p, nil
+	}
+	sources, err := decodeList[store.Source](r.text(20))
+	if err != nil {
+		return p, err
+	}
+	roles, err := decodeList[store.RoleSource](r.text(23))
+	p.Account = store.Account{
+		ID: r.text(10), Company: company, Version: r.int(11), UserName: r.text(12), Display: r.text(13), Active: r.bool(14),
+		Decision: store.Decision{
+			License: r.text(15), LicenseState: r.text(16), Effective: r.text(17), Seat: r.text(18), SeatState: r.text(19), Sources: sources,
+			MemberType: r.text(21), Role: r.text(22), RoleSources: roles, Epoch: r.int(24),
+		},
+	}
+	return p, err
 }
 
 // TouchSession implements [store.Sessions].
@@ -139,12 +183,14 @@ func (s *Store) EndSession(ctx context.Context, hash [32]byte, events []store.Ev
 		var co int64
 		ok, err := t.one(func(r *rows) {
 			ended, co = s.scanSession(r), r.int(2)
-			ended.IDToken = r.text(15)
-		}, "SELECT "+sessionColumns+", id_token FROM sessions WHERE hash = ?", hash[:])
+		}, "SELECT "+sessionColumns+" FROM sessions WHERE hash = ?", hash[:])
 		if err := orNotFound(ok, err); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM sessions WHERE hash = ?", hash[:]); err != nil {
+		if _, err := t.one(func(r *rows) { ended.IDToken = r.text(0) }, "SELECT id_token FROM session_tokens WHERE hash = ?", hash[:]); err != nil {
+			return err
+		}
+		if err := t.removeSession(hash); err != nil {
 			return err
 		}
 		return t.log(co, events)
@@ -153,6 +199,15 @@ func (s *Store) EndSession(ctx context.Context, hash [32]byte, events []store.Ev
 		return store.Session{}, err
 	}
 	return ended, nil
+}
+
+// removeSession removes a session, if it is there, with its token.
+func (t *tx) removeSession(hash [32]byte) error {
+	if _, err := t.exec("DELETE FROM session_tokens WHERE hash = ?", hash[:]); err != nil {
+		return err
+	}
+	_, err := t.exec("DELETE FROM sessions WHERE hash = ?", hash[:])
+	return err
 }
 
 // EndSessions implements [store.Sessions].
@@ -173,7 +228,11 @@ func (s *Store) EndSessions(ctx context.Context, company string, which store.Ses
 				where, args = append(where, f.column+" = ?"), append(args, f.value)
 			}
 		}
-		ended, err := t.exec("DELETE FROM sessions WHERE "+strings.Join(where, " AND "), args...)
+		these := strings.Join(where, " AND ")
+		if _, err := t.exec("DELETE FROM session_tokens WHERE hash IN (SELECT hash FROM sessions WHERE "+these+")", args...); err != nil {
+			return err
+		}
+		ended, err := t.exec("DELETE FROM sessions WHERE "+these, args...)
 		if n = int(ended); err != nil || n == 0 {
 			return err
 		}
@@ -188,6 +247,9 @@ func (s *Store) EndSessions(ctx context.Context, company string, which store.Ses
 // DropSessions implements [store.Sessions].
 func (s *Store) DropSessions(ctx context.Context, before time.Time) (n int, err error) {
 	err = s.write(ctx, func(t *tx) error {
+		if _, err := t.exec("DELETE FROM session_tokens WHERE expires < ?", before); err != nil {
+			return err
+		}
 		dropped, err := t.exec("DELETE FROM sessions WHERE expires < ?", before)
 		n = int(dropped)
 		return err

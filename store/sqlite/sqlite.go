@@ -34,6 +34,7 @@ type Store struct {
 	closing     sync.Once
 	closeErr    error
 	companies   companies
+	connections knownConnections
 	index       *dictionary
 	places      *places
 	marks       *marks

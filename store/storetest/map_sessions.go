@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 
@@ -70,6 +71,28 @@ func (m *Map) Session(ctx context.Context, hash [32]byte) (store.Session, error)
 	s, err := m.signedIn.read(sessionKey(hash))
 	s.IDToken = ""
 	return s, err
+}
+
+// Presence implements [store.Sessions].
+func (m *Map) Presence(ctx context.Context, hash [32]byte) (store.Presence, error) {
+	s, err := m.Session(ctx, hash)
+	if err != nil {
+		return store.Presence{}, err
+	}
+	s.Subject, s.Provider, s.Address, s.Agent = "", "", "", ""
+	p := store.Presence{Session: s}
+	a, err := m.Account(ctx, s.Company, s.Account)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, nil
+	}
+	p.Account = store.Account{
+		ID: a.ID, Company: a.Company, Version: a.Version, UserName: a.UserName, Display: a.Display, Active: a.Active,
+		Decision: store.Decision{
+			License: a.License, LicenseState: a.LicenseState, Effective: a.Effective, Seat: a.Seat, SeatState: a.SeatState, Sources: a.Sources,
+			MemberType: a.MemberType, Role: a.Role, RoleSources: a.RoleSources, Epoch: a.Epoch,
+		},
+	}
+	return p, err
 }
 
 // TouchSession implements [store.Sessions].

@@ -164,6 +164,26 @@ func testSessions(f *fixture) {
 	got, err := f.Session(f.ctx, one.Hash)
 	f.check(err)
 	f.same("by hash", got, one)
+	ada = f.change(ada, func(a *store.Account) {
+		a.Sources = []store.Source{{Kind: "license", By: "c-1", License: pro, At: f.now(), Approved: true}}
+		a.RoleSources = []store.RoleSource{{Kind: "group-rule", Ref: "r-2", By: "root", Role: "user-admin", At: f.now()}}
+		a.License, a.LicenseState, a.Epoch = pro, store.StateWaiting, 3
+		a.Requested = f.now()
+	})
+	present, err := f.Presence(f.ctx, two.Hash)
+	f.check(err)
+	bare := two
+	bare.Subject, bare.Provider, bare.Address, bare.Agent = "", "", "", ""
+	f.same("session of the presence", present.Session, bare)
+	f.same("account of the presence", present.Account, store.Account{
+		ID: ada.ID, Company: f.company, Version: ada.Version, UserName: "ada", Display: ada.Display, Active: true,
+		Decision: store.Decision{
+			License: pro, LicenseState: store.StateWaiting, Effective: "video-pro", Sources: ada.Sources, MemberType: "coworker", Role: "standard",
+			RoleSources: ada.RoleSources, Epoch: 3,
+		},
+	})
+	_, err = f.Presence(f.ctx, sha256.Sum256([]byte("nobody")))
+	f.want("presence of nobody", err, store.ErrNotFound)
 	one.Seen = one.Seen.Add(minutes(3))
 	f.check(f.TouchSession(f.ctx, one.Hash, one.Seen))
 	list := func(account, before string, limit int, want ...store.Session) {
@@ -212,6 +232,10 @@ func testSessions(f *fixture) {
 	f.check(err)
 	f.same("dropped", n, 1)
 	list("", "", 10, local)
+	f.check(f.DeleteAccount(f.ctx, store.AccountDelete{Before: f.read(ada.ID), At: f.now()}))
+	present, err = f.Presence(f.ctx, local.Hash)
+	f.check(err)
+	f.same("account that is gone", present.Account, store.Account{})
 }
 
 // testSessionOpening opens sessions on what has changed since it was looked at.

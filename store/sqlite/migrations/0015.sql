@@ -51,9 +51,16 @@ CREATE TABLE sessions (
 	created  INTEGER,
 	seen     INTEGER,
 	expires  INTEGER,
-	id_token TEXT, -- sealed
 	UNIQUE (co, id)
 );
+-- Apart, so that the sessions, which every request asks for, stay small.
+CREATE TABLE session_tokens (
+	pk       INTEGER PRIMARY KEY,
+	hash     BLOB NOT NULL UNIQUE, -- of the session
+	id_token TEXT NOT NULL, -- sealed
+	expires  INTEGER
+);
+CREATE INDEX session_tokens_expires ON session_tokens (expires);
 CREATE INDEX sessions_co ON sessions (co);
 CREATE INDEX sessions_account ON sessions (co, account, pk);
 CREATE INDEX sessions_sub ON sessions (conn, sub) WHERE conn IS NOT NULL;
