@@ -357,8 +357,8 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 			after.Connection = do.Connection
 		}
 		apply(s, &after, draft)
-		if before.Role == RoleSuperAdmin && before.ExternalID != after.ExternalID && weakHand(c) { // whom the identity provider knows by it signs in as one
-			return before, nil, refuse(SuperAdminRequired, "")
+		if repoints(c, before, after) {
+			return before, nil, refuse(SuperAdminRequired, "The externalId of a Super Admin who has not come through the identity provider yet is for Super Admins to change: whoever is known by it there signs in as one.")
 		}
 		if draft.Moved && d.becomesGuest(s.company, draft) {
 			demote(&after)
@@ -369,6 +369,14 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 		}
 		return after, d.inviteByPolicy(s, before, &after, draft.Email), nil
 	})
+}
+
+// repoints says whether a change decides who will sign in as a Super Admin, though whoever makes it may not make one.
+func repoints(c Change, before, after store.Account) bool {
+	if before.Role != RoleSuperAdmin || before.Identity.Subject != "" || before.ExternalID == after.ExternalID {
+		return false
+	}
+	return weakHand(c) || c.Actor.Kind == actorConnection
 }
 
 // edit changes an account by f, which makes of it as it stands what it shall be and may be called several times; f's error is returned as

@@ -45,6 +45,7 @@ const (
 	SessionExpired     Reason = "session_expired"
 	SignedOut          Reason = "signed_out"
 	EntitlementMissing Reason = "entitlement_missing"
+	OtherCompany       Reason = "other_company"
 )
 
 // told is what the person is told whom a reason keeps out, and what they can do. It says nothing that is for admins only.
@@ -190,6 +191,10 @@ var outcomes = map[Reason]struct {
 	SignedOut: {
 		explanation{"The person has signed out, here or at the identity provider.", "Sign in again.", whoPerson},
 		told{"You are signed out.", "Sign in again."},
+	},
+	OtherCompany: {
+		explanation{"The person is signed in to another company than the application is of.", "Sign in to the application's company.", whoPerson},
+		told{"You are signed in to another company than this is of.", "Sign in to the other one."},
 	},
 	EntitlementMissing: {
 		explanation{"The license in effect does not include what the application asks for.", "Assign a license that includes it.", whoSuperAdmin},

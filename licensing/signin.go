@@ -25,8 +25,7 @@ type SignIn struct {
 	Password string // and the hash that it was held against, which must still be theirs
 
 	// Session has the Hash, and what is known of the browser and of the identity provider's session.
-	Session  store.Session
-	Replaces [32]byte // hash of the session that the browser had before; zero: none
+	Session store.Session
 }
 
 // SignedIn is somebody who was let in.
@@ -223,7 +222,7 @@ func (d *Directory) opening(s situation, n *store.Connection, before store.Accou
 	session.ID, session.Company, session.Account = store.NewID(), s.company.ID, before.ID
 	session.AccountEpoch, session.CompanyEpoch = before.Epoch, s.company.Epoch
 	session.Created, session.Seen, session.Expires = s.now, s.now, s.now.Add(most)
-	opening := store.SessionOpening{Session: session, Account: before, Replaces: in.Replaces}
+	opening := store.SessionOpening{Session: session, Account: before}
 	if p.changed {
 		opening.Write = &p.write
 		opening.Session.AccountEpoch = p.write.After.Epoch

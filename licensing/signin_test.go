@@ -359,3 +359,31 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 }
+
+// TestSignIn_superAdmin: whom an identity provider knows by a Super Admin's externalId signs in as one, so it is for Super Admins to change
+// until somebody has come by it.
+func TestSignIn_superAdmin(t *testing.T) {
+	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+	c := w.idp(store.SignOnActive)
+	carol := w.person("carol", plus)
+	w.apply(licensing.SetRole{ID: carol, Role: licensing.RoleSuperAdmin})
+	repoint := w.edit(carol, func(d *licensing.Draft) {
+		d.ExternalID, d.Doc = "ext-mallory", []byte(`{"active":true,"externalId":"ext-mallory","userName":"carol"}`)
+	})
+	for name, change := range map[string]licensing.Change{
+		"a connection": {Actor: store.Actor{Kind: "connection", ID: "okta"}, MayAssign: true}, "a user-admin": {Actor: store.Actor{Kind: "admin", ID: "a"}},
+	} {
+		change.Company, change.Do = w.company, repoint
+		_, err := w.dir.Apply(t.Context(), change)
+		var refusal *licensing.Refusal
+		if !errors.As(err, &refusal) || refusal.Reason != licensing.SuperAdminRequired {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.wantSignIn("mallory", c, "mallory", "ext-mallory", licensing.NotProvisioned)
+	w.wantSignIn("carol", c, "carol", "ext-carol", "")
+	unlink := licensing.Change{Company: w.company, Actor: store.Actor{Kind: "admin", ID: "a"}, Do: licensing.Unlink{ID: carol}}
+	if _, err := w.dir.Apply(t.Context(), unlink); err == nil {
+		t.Error("a user-admin has unlinked a Super Admin")
+	}
+}

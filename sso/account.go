@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"usher/licensing"
@@ -35,9 +37,14 @@ func (x *exchange) me() error {
 		return x.absent(err)
 	}
 	x.company, x.person = p.Company, p.Account.ID
-	for _, wanted := range x.r.URL.Query()["entitlement"] { // a proxy has sent them here because they lack it
+	// A proxy has sent them here because of what they lack.
+	query := x.r.URL.Query()
+	if wanted := query.Get("company"); wanted != "" && !strings.EqualFold(wanted, p.Company.Name) {
+		return x.lacks(licensing.OtherCompany, Path+"/"+url.PathEscape(strings.ToLower(wanted)))
+	}
+	for _, wanted := range query["entitlement"] {
 		if !p.Verdict.Entitlements.Includes(wanted) {
-			return x.lacks()
+			return x.lacks(licensing.EntitlementMissing, "")
 		}
 	}
 	sessions, err := x.Store.ListSessions(x.ctx, p.Company.ID, p.Account.ID, "", maxShown)
@@ -53,12 +60,14 @@ func (x *exchange) me() error {
 			continue
 		}
 		m.Sessions = append(m.Sessions, shownSession{
-			ID: s.ID, By: Presence{Session: s}.by(), Agent: s.Agent, Address: s.Address, Since: s.Created, Seen: s.Seen, Current: s.ID == p.Session.ID,
+			ID: s.ID, By: Presence{Session: s}.by(), Agent: agentName(s.Agent), Address: s.Address, Since: s.Created, Seen: s.Seen, Current: s.ID == p.Session.ID,
 		})
 	}
-	// The button to sign out leads on to the identity provider, which a browser allows only where the page says so.
-	if end := x.endSessionEndpoint(p); end != "" {
-		x.formAction = " " + originOf(end)
+	// The button to sign out leads on to the identity provider, and from there to wherever that leads, which a browser allows only where the
+	// page says so.
+	x.formAction = " https:"
+	if end := x.endSessionEndpoint(p); strings.HasPrefix(end, "http:") {
+		x.formAction += " " + originOf(end)
 	}
 	x.render(page{Kind: "me", Title: "You are signed in to " + p.Company.Display + ".", Data: m})
 	return nil
@@ -72,10 +81,10 @@ func (p Presence) connectionFor(s store.Session) *store.Connection {
 	return &store.Connection{Epoch: s.ConnectionEpoch, SignOn: store.SignOn{State: store.SignOnActive}}
 }
 
-// lacks tells a person that their license does not include what an application asks for.
-func (x *exchange) lacks() error {
-	x.code, x.status = string(licensing.EntitlementMissing), http.StatusForbidden
-	x.render(page{Title: licensing.EntitlementMissing.Told(), Lead: licensing.EntitlementMissing.Advice()})
+// lacks tells a person what they lack for an application. Nothing was tried, so nothing is noted.
+func (x *exchange) lacks(r licensing.Reason, again string) error {
+	x.code, x.status = string(r), http.StatusForbidden
+	x.render(page{Title: r.Told(), Lead: r.Advice(), Again: again})
 	return nil
 }
 
@@ -86,7 +95,6 @@ func (x *exchange) absent(err error) error {
 		return err
 	}
 	x.company, x.status = absence.Company, http.StatusUnauthorized
-	x.noted = true // nothing was tried
 	p := page{Kind: "absent", Title: absence.Reason.Told(), Lead: absence.Reason.Advice(), Again: x.startPath()}
 	if absence.Reason == licensing.NotSignedIn {
 		p.Lead = ""

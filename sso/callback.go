@@ -15,21 +15,17 @@ const maxAgent = 200
 
 // callback takes the answer of an identity provider.
 func (x *exchange) callback() error {
-	if err := x.limit("answer from "+x.network(), x.Rates.Callbacks); err != nil {
+	if err := x.limit("answers\x00"+x.network(), x.Rates.Callbacks); err != nil {
 		return err
 	}
 	if err := x.findConnection(); err != nil {
 		return err
 	}
-	if err := x.limit("answer to "+x.company.ID, x.Rates.Company); err != nil {
-		return err
-	}
-	answer, err := x.answer()
+	answer, s, err := x.taken()
 	if err != nil {
-		return err
+		return x.closed(err)
 	}
-	s, err := x.take(answer.Get("state"))
-	if err != nil {
+	if err := x.limit("answers to\x00"+x.company.ID, x.Rates.Company); err != nil {
 		return err
 	}
 	if s.Test {
@@ -40,6 +36,30 @@ func (x *exchange) callback() error {
 		return err
 	}
 	return x.letIn(s, who, got)
+}
+
+// closed is the error of an answer that belongs to no sign-in. Where nobody can sign in, outsiders learn no more than that.
+func (x *exchange) closed(err error) error {
+	if denialOf(err).reason == "" {
+		return err
+	}
+	switch {
+	case x.company.Tier != licensing.TierVideoProPlus:
+		return deny(licensing.CompanyTierHasNoSSO)
+	case x.connection.SignOn.State != store.SignOnActive:
+		return deny(licensing.SSODisabled)
+	}
+	return err
+}
+
+// taken gives the parameters of the answer and the sign-in that it belongs to.
+func (x *exchange) taken() (url.Values, store.SignIn, error) {
+	answer, err := x.answer()
+	if err != nil {
+		return nil, store.SignIn{}, err
+	}
+	s, err := x.take(answer.Get("state"))
+	return answer, s, err
 }
 
 // answer gives the parameters of the answer.
@@ -63,12 +83,13 @@ func (x *exchange) answer() (url.Values, error) {
 	return answer, nil
 }
 
-// take takes the sign-in that an answer belongs to. Whatever comes of it, it is used up.
+// take takes the sign-in that an answer belongs to. Whatever comes of it then, it is used up.
 func (x *exchange) take(state string) (store.SignIn, error) {
 	if state == "" {
 		return store.SignIn{}, deny(licensing.StateMissing)
 	}
-	s, err := x.Store.TakeSignIn(x.ctx, digest(state), x.now)
+	one := store.SignIn{State: digest(state), Browser: x.browser(state), Company: x.company.ID, Connection: x.connection.ID}
+	s, err := x.Store.TakeSignIn(x.ctx, one, x.now)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return s, deny(licensing.StateUnknown)
@@ -76,7 +97,9 @@ func (x *exchange) take(state string) (store.SignIn, error) {
 		return s, fmt.Errorf("take sign-in: %w", err)
 	case s.Company != x.company.ID || s.Connection != x.connection.ID:
 		return s, deny(licensing.StateCompany)
-	case !x.sameBrowser(state, s):
+	case !s.Used.IsZero() && one.Browser == [32]byte{}: // the page of the answer was loaded again
+		return s, deny(licensing.StateUsed)
+	case s.Browser != one.Browser:
 		return s, deny(licensing.StateBrowser)
 	}
 	x.setCookie(signInCookieOf(state), "", http.SameSiteLaxMode, 0)
@@ -166,11 +189,14 @@ func (x *exchange) letIn(s store.SignIn, who identity, got tokens) error {
 	}
 	in := licensing.SignIn{
 		Company: x.company.ID, Request: x.ref, Connection: x.connection.ID, SignOn: x.connection.SignOn.Version,
-		Issuer: x.issuer, Subject: who.subject, Match: who.match, Replaces: x.replaced(),
+		Issuer: x.issuer, Subject: who.subject, Match: who.match,
 		Session: store.Session{Hash: digest(token), Provider: who.session, IDToken: sealed, Address: x.address(), Agent: cutTo(x.r.UserAgent(), maxAgent)},
 	}
 	out, err := x.Directory.SignIn(x.ctx, in)
 	if err != nil {
+		return err
+	}
+	if err := x.endFormer(s.Session); err != nil {
 		return err
 	}
 	x.setSession(token, out.Session)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,7 +81,7 @@ func checkNames(text []byte) error {
 		if err != nil {
 			return errors.New("it is not JSON")
 		}
-		name := strings.ToLower(t.(string)) // the decoder gives names as text
+		name := strings.ToLower(strings.ToUpper(t.(string))) // the decoder gives names as text; so "ſ" is folded too, as encoding/json does
 		if seen[name] {
 			return fmt.Errorf("it has a member twice: %q", cut(name))
 		}
@@ -101,8 +102,8 @@ func checkNames(text []byte) error {
 
 // text gives a claim that is a text; ok is false where it is there and is none.
 func (c claims) text(name string) (value string, ok bool) {
-	v, there := c[name]
-	if !there {
+	v := c[name]
+	if v == nil { // it is not there, or says nothing
 		return "", true
 	}
 	value, ok = v.(string)
@@ -111,8 +112,8 @@ func (c claims) text(name string) (value string, ok bool) {
 
 // time gives a claim that is a time in seconds since 1970 (NumericDate, RFC 7519 section 2); ok is false where it is there and is none.
 func (c claims) time(name string) (at time.Time, ok bool) {
-	v, there := c[name]
-	if !there {
+	v := c[name]
+	if v == nil {
 		return time.Time{}, true
 	}
 	n, ok := v.(json.Number)
@@ -140,7 +141,9 @@ func (c claims) audience() []string {
 			if !ok {
 				return nil
 			}
-			all = append(all, s)
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
 		}
 		return all
 	}

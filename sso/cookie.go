@@ -1,11 +1,14 @@
 package sso
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"usher/licensing"
 	"usher/store"
 )
 
@@ -51,14 +54,13 @@ func (x *exchange) rememberSignIn(state, browser string) {
 	x.setCookie(signInCookieOf(state), browser, site, signInFor)
 }
 
-// sameBrowser says whether the request comes from the browser in which a sign-in was begun.
-func (x *exchange) sameBrowser(state string, s store.SignIn) bool {
-	for _, c := range x.r.CookiesNamed(signInCookieOf(state)) {
-		if digest(c.Value) == s.Browser {
-			return true
-		}
+// browser gives the hash of the secret that a browser was given with a sign-in; zero where it has none, or several.
+func (x *exchange) browser(state string) [32]byte {
+	all := x.r.CookiesNamed(signInCookieOf(state))
+	if len(all) != 1 {
+		return [32]byte{}
 	}
-	return false
+	return digest(all[0].Value)
 }
 
 // sessionToken gives the token of the session that a request has; empty: none. Of several cookies none counts, because somebody else may have
@@ -76,11 +78,33 @@ func (x *exchange) setSession(token string, s store.Session) {
 	x.setCookie(sessionCookie, token, http.SameSiteLaxMode, s.Expires.Sub(x.now))
 }
 
-// replaced gives the hash of the session that the browser had before; zero: none.
-func (x *exchange) replaced() [32]byte {
+// former gives the hash of the session that the browser has; zero: none.
+func (x *exchange) former() [32]byte {
 	token := sessionToken(x.r)
 	if token == "" {
 		return [32]byte{}
 	}
 	return digest(token)
+}
+
+// endFormer ends the session that the browser had before another takes its place: the one that it has now, and the one that it had when the
+// sign-in began, because an answer that another site sends comes without it.
+func (x *exchange) endFormer(begun [32]byte) error {
+	all := [][32]byte{x.former()}
+	if begun != all[0] {
+		all = append(all, begun)
+	}
+	for _, hash := range all {
+		if hash == ([32]byte{}) {
+			continue
+		}
+		s, err := x.Store.Session(x.ctx, hash)
+		if err == nil {
+			_, err = x.Store.EndSession(x.ctx, hash, x.events(licensing.ActionEndSession, s, "replaced by another sign-in"))
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("end session: %w", err)
+		}
+	}
+	return nil
 }

@@ -50,6 +50,7 @@ type client struct {
 // request is what a person is sent to the identity provider with.
 type request struct {
 	state, nonce, verifier, hint string
+	again                        bool // the person shall be asked again who they are
 }
 
 func (c *client) oauth() *oauth2.Config {
@@ -90,6 +91,9 @@ func (c *client) authorizationURL(ctx context.Context, r request) (string, error
 		}
 	}
 	set("login_hint", r.hint)
+	if r.again {
+		set("prompt", promptLogin)
+	}
 	if c.settings.ResponseMode == ModeFormPost {
 		set("response_mode", ModeFormPost)
 	}
@@ -97,18 +101,20 @@ func (c *client) authorizationURL(ctx context.Context, r request) (string, error
 		set("max_age", fmt.Sprint(int64(c.settings.MaxAge/time.Second)))
 	}
 	address := c.oauth().AuthCodeURL(r.state, options...)
-	if c.Pushed == "" {
+	rests := c.clock().Unix()-c.provider.pushed.Load() < int64(pushAgain/time.Second)
+	if c.Pushed == "" || rests && !c.RequirePushed {
 		return address, nil
 	}
 	pushed, err := c.push(ctx, address)
-	if err != nil && c.RequirePushed {
-		return "", err
-	}
-	if err != nil { // it is an offer; without it the browser carries the request
+	if err != nil && !c.RequirePushed { // it is an offer; without it the browser carries the request
+		c.provider.pushed.Store(c.clock().Unix())
 		return address, nil
 	}
-	return pushed, nil
+	return pushed, err
 }
+
+// pushAgain is how long no request is pushed after one that could not be, where that is an offer.
+const pushAgain = time.Minute
 
 // push hands the request over to the provider and gives the address that stands for it.
 func (c *client) push(ctx context.Context, address string) (string, error) {
@@ -136,7 +142,13 @@ func (c *client) push(ctx context.Context, address string) (string, error) {
 	if err != nil || answer.RequestURI == "" {
 		return "", &denial{reason: licensing.IdPUnavailable, detail: "The pushed request was answered by " + resp.Status + ": " + cut(string(body)), err: err}
 	}
-	u.RawQuery = url.Values{"client_id": {c.settings.ClientID}, "request_uri": {answer.RequestURI}}.Encode()
+	if u, err = url.Parse(c.Authorization); err != nil { // it may have a query of its own
+		return "", &denial{reason: licensing.DiscoveryEndpoint, detail: "The authorization endpoint is no address.", err: err}
+	}
+	query := u.Query()
+	query.Set("client_id", c.settings.ClientID)
+	query.Set("request_uri", answer.RequestURI)
+	u.RawQuery = query.Encode()
 	return u.String(), nil
 }
 
@@ -234,7 +246,7 @@ func (c *client) assertion() (string, error) {
 	}
 	now := c.clock()
 	payload, err := json.Marshal(map[string]any{
-		"iss": c.settings.ClientID, "sub": c.settings.ClientID, "aud": c.Token, "jti": random(),
+		"iss": c.settings.ClientID, "sub": c.settings.ClientID, "aud": c.audience(), "jti": random(),
 		"iat": now.Unix(), "exp": now.Add(assertionFor).Unix(),
 	})
 	if err != nil {
@@ -245,6 +257,15 @@ func (c *client) assertion() (string, error) {
 		return "", fmt.Errorf("assertion: %w", err)
 	}
 	return jws.CompactSerialize()
+}
+
+// audience is whom an assertion is for: the issuer, as newer standards want it (RFC 9126 section 2, FAPI 2.0). Entra ID wants its token endpoint
+// (OpenID Connect Core 1.0 section 9).
+func (c *client) audience() string {
+	if u, err := url.Parse(c.Issuer); err == nil && u.Hostname() == entraHost {
+		return c.Token
+	}
+	return c.Issuer
 }
 
 // parseKey reads a client's private key.

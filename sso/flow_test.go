@@ -249,9 +249,8 @@ func TestH33(t *testing.T) {
 		"used by a refusal": {func(w *world, b *browser) answer {
 			address := b.begin()
 			b.do(w.idp.Refuse(address, "access_denied", "").Request())
-			// The browser forgets the sign-in; somebody who kept the cookie gets no further.
 			return b.do(w.idp.Authorize(address, alice).Request())
-		}, "state_browser"},
+		}, "state_used"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"usher/licensing"
@@ -105,6 +106,7 @@ type Handler struct {
 	mux       *http.ServeMux
 	origin    *http.CrossOriginProtection
 	busy      slots
+	notes     sync.WaitGroup // what is written to audit logs after the answer
 }
 
 //go:embed pages
@@ -167,6 +169,9 @@ func originOf(address string) string {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
+// Settle waits until everything that was to be noted is in the audit logs.
+func (h *Handler) Settle() { h.notes.Wait() }
+
 // Maintain forgets what is over: sign-ins, logout tokens and sessions.
 func (h *Handler) Maintain(ctx context.Context) error {
 	now := h.Clock().UTC().Truncate(time.Millisecond)
@@ -190,6 +195,7 @@ type exchange struct {
 	subject    string
 	person     string // id of the account, where it is known
 
+	prompt     string // of the start
 	formAction string // origins that forms on the page may lead to
 	status     int
 	code       string // of a denial
@@ -214,6 +220,11 @@ func (h *Handler) serve(pattern string, do func(*exchange) error) http.HandlerFu
 		}
 		x.ref = reference()
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if r.Method == http.MethodHead && strings.HasPrefix(pattern, "GET /sso/{company}") { // who only looks begins and ends nothing
+			header.Set("Allow", http.MethodGet)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		err := x.sameOrigin(pattern)
 		if err == nil {
 			err = do(x)
@@ -254,7 +265,7 @@ func (x *exchange) refuse(err error) {
 	d := denialOf(err)
 	if d.reason == "" {
 		x.failed(err)
-		x.status = http.StatusInternalServerError
+		x.status, x.noted = http.StatusInternalServerError, true // in the server's log
 		x.render(page{Title: "Something went wrong on our side.", Lead: "Nothing was changed. Try again in a minute.", Again: x.startPath()})
 		return
 	}
@@ -262,13 +273,7 @@ func (x *exchange) refuse(err error) {
 	if d.err != nil && d.reason != licensing.RateLimited {
 		x.Logger.LogAttrs(x.ctx, slog.LevelWarn, "sign-in refused", slog.String("request", x.ref), slog.String("code", x.code), slog.String("cause", cut(d.err.Error())))
 	}
-	var refusal *licensing.Refusal
-	if x.company.ID != "" && !x.noted && d.reason != licensing.RateLimited && !errors.As(err, &refusal) { // refusals are noted where they are made
-		x.Directory.Note(x.ctx, licensing.Refused{
-			Company: x.company.ID, Request: x.ref, Connection: x.connection.ID, Account: x.person, Issuer: x.issuer, Subject: x.subject,
-			Code: x.code, Detail: d.detail, Address: x.address(),
-		})
-	}
+	x.noteDenial(err, d)
 	switch x.status {
 	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusTooManyRequests:
 		if x.w.Header().Get("Retry-After") == "" {
@@ -277,14 +282,53 @@ func (x *exchange) refuse(err error) {
 	}
 	p := page{Title: d.reason.Told(), Lead: d.reason.Advice()}
 	if x.status == http.StatusNotFound { // outsiders learn nothing from the page
-		x.company, x.connection = store.Company{}, store.Connection{}
+		x.company, x.connection, x.noted = store.Company{}, store.Connection{}, true
 	} else {
 		p.Again = x.startPath()
+		if x.subject != "" && x.status == http.StatusForbidden { // the identity provider would send the same person again
+			p.Other = p.Again + "?" + url.Values{"connection": {x.connection.Name}, "prompt": {promptLogin}}.Encode()
+			p.Again = ""
+		}
 	}
 	if d.kind == "access_denied" {
 		p.Title = "Your company's sign-in service did not allow this."
 	}
 	x.render(p)
+}
+
+// noteDenial writes a denial to the audit log of the company, unless that was done where it was made.
+func (x *exchange) noteDenial(err error, d *denial) {
+	var refusal *licensing.Refusal
+	switch {
+	case x.company.ID == "" || x.noted || d.reason == licensing.RateLimited:
+		return
+	case errors.As(err, &refusal):
+		x.noted = true
+		return
+	}
+	x.note(licensing.Refused{Account: x.person, Code: x.code, Detail: d.detail})
+}
+
+// maxNotes is how many refusals a minute are written to the audit log of a company, which strangers can cause. The server's log has all.
+const maxNotes = 300
+
+// note writes a refusal to the audit log of the company.
+func (x *exchange) note(r licensing.Refused) {
+	if x.Wait("notes\x00"+x.company.ID, time.Minute/maxNotes, maxNotes, x.now) > 0 {
+		return
+	}
+	x.noted = true
+	r.Company, r.Request, r.Connection, r.Issuer, r.Subject, r.Address = x.company.ID, x.ref, x.connection.ID, x.issuer, x.subject, x.address()
+	if x.status != http.StatusNotFound {
+		x.Directory.Note(x.ctx, r)
+		return
+	}
+	// Outsiders shall not tell by the time whether there was anything to write.
+	x.notes.Add(1)
+	go func() {
+		defer x.notes.Done()
+		x.Directory.Note(context.WithoutCancel(x.ctx), r)
+	}()
 }
 
 // startPath is where the person can start again.
@@ -334,9 +378,9 @@ func (x *exchange) address() string {
 	return host
 }
 
-// network is the address, of IPv6 the part of it that a household has to itself.
+// network is the address, of IPv6 the part of it that a household or an office has to itself.
 func (x *exchange) network() string {
-	const household = 64
+	const household = 56
 	ip, err := netip.ParseAddr(x.address())
 	if err != nil || ip.Unmap().Is4() {
 		return x.address()
@@ -366,6 +410,7 @@ type page struct {
 	Lead  string // another
 	Wrong string // what was wrong with the last input
 	Again string // where to start again; empty: nowhere
+	Other string // where to sign in as somebody else; empty: nowhere
 
 	Company string // display name
 	Data    any    // of the kind
@@ -374,7 +419,7 @@ type page struct {
 // render writes a page.
 func (x *exchange) render(p page) {
 	p.Nonce = rand.Text()
-	if x.code != "" {
+	if x.noted {
 		p.Ref = x.ref
 	}
 	if p.Company == "" {

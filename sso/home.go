@@ -26,7 +26,7 @@ type way struct{ Address string }
 // findHome finds a person's company by what they have entered. What it has found, if anything, is told by going there: the answer is the
 // same for whoever is known and whoever is not.
 func (x *exchange) findHome() error {
-	if err := x.limit("look-up from "+x.network(), x.Rates.Starts); err != nil {
+	if err := x.limit("look-ups\x00"+x.network(), x.Rates.Starts); err != nil {
 		return err
 	}
 	if err := x.r.ParseForm(); err != nil {
@@ -57,28 +57,35 @@ func (x *exchange) findHome() error {
 
 const homeOwner = "home-realm"
 
-// companyOf gives the short name of the company that a person has named or has an address in; empty for none.
+// companyOf gives the short name of the company that a person has named or has an address in; empty for none, and for one that lets nobody
+// sign in.
 func (x *exchange) companyOf(entered string) (string, error) {
-	_, domain, address := strings.Cut(entered, "@")
-	if !address {
-		c, err := x.Store.CompanyByName(x.ctx, strings.ToLower(entered))
-		if errors.Is(err, store.ErrNotFound) {
-			return "", nil
-		}
-		return c.Name, err
-	}
-	id, err := x.Store.DomainOwner(x.ctx, strings.TrimSuffix(query.Fold(domain), "."))
+	c, err := x.lookUp(entered)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("domain: %w", err)
-	}
-	c, err := x.Store.Company(x.ctx, id)
-	if err != nil {
 		return "", fmt.Errorf("company: %w", err)
 	}
-	return c.Name, nil
+	x.company = c
+	defer func() { x.company = store.Company{} }() // the page says nothing of it
+	_, err = x.activeConnections()
+	if denialOf(err).reason != "" || c.Tier != licensing.TierVideoProPlus {
+		return "", nil
+	}
+	return c.Name, err
+}
+
+func (x *exchange) lookUp(entered string) (store.Company, error) {
+	_, domain, address := strings.Cut(entered, "@")
+	if !address {
+		return x.Store.CompanyByName(x.ctx, strings.ToLower(entered))
+	}
+	id, err := x.Store.DomainOwner(x.ctx, strings.TrimSuffix(query.Fold(domain), "."))
+	if err != nil {
+		return store.Company{}, err
+	}
+	return x.Store.Company(x.ctx, id)
 }
 
 // goHome sends a person to the sign-in of the company that was found.

@@ -45,9 +45,9 @@ type keySet struct {
 
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey
-	fetched time.Time // when the keys were had; zero: never
-	tried   time.Time // when it was last tried in vain
-	missed  time.Time // when they were last asked for because of a token
+	fetched time.Time    // when the keys were had; zero: never
+	tried   time.Time    // when it was last tried in vain
+	missed  [2]time.Time // when they were last asked for because of a token, of strangers and of the provider itself
 }
 
 func newKeySet(url string, client *http.Client, clock func() time.Time) *keySet {
@@ -56,6 +56,12 @@ func newKeySet(url string, client *http.Client, clock func() time.Time) *keySet 
 
 // VerifySignature implements [oidc.KeySet]. Errors: errSignature, errNoKeys.
 func (s *keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	return s.verify(ctx, token, false)
+}
+
+// verify is VerifySignature for a token that came straight from the provider, or that anybody may have sent: what strangers send cannot keep a new
+// key from being found.
+func (s *keySet) verify(ctx context.Context, token string, straight bool) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(token, algorithms())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSignature, err)
@@ -67,24 +73,24 @@ func (s *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	payload, known := verify(jws, keys)
+	payload, known := signedBy(jws, keys)
 	if payload != nil {
 		return payload, nil
 	}
 	if known { // it was made by another key under the same name
 		return nil, errSignature
 	}
-	if keys, err = s.renewed(ctx); err != nil {
+	if keys, err = s.renewed(ctx, straight); err != nil {
 		return nil, err
 	}
-	if payload, _ = verify(jws, keys); payload == nil {
+	if payload, _ = signedBy(jws, keys); payload == nil {
 		return nil, errSignature
 	}
 	return payload, nil
 }
 
-// verify gives what was signed if one of the keys has signed it, else nil and whether there is a key with the name that the token says.
-func verify(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) (payload []byte, known bool) {
+// signedBy gives what was signed if one of the keys has signed it, else nil and whether there is a key with the name that the token says.
+func signedBy(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) (payload []byte, known bool) {
 	header := jws.Signatures[0].Header
 	for i := range keys {
 		k := &keys[i]
@@ -121,12 +127,16 @@ func (s *keySet) current(ctx context.Context) ([]jose.JSONWebKey, error) {
 }
 
 // renewed gives the keys after they were asked for anew, if that was not just done.
-func (s *keySet) renewed(ctx context.Context) ([]jose.JSONWebKey, error) {
+func (s *keySet) renewed(ctx context.Context, straight bool) ([]jose.JSONWebKey, error) {
 	s.mu.Lock()
 	now := s.clock()
-	wait := now.Sub(s.missed) < refetchEvery
+	whose := 0
+	if straight {
+		whose = 1
+	}
+	wait := now.Sub(s.missed[whose]) < refetchEvery
 	if !wait {
-		s.missed = now
+		s.missed[whose] = now
 	}
 	keys := s.keys
 	s.mu.Unlock()
@@ -186,7 +196,7 @@ func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
+		if k.UnmarshalJSON(withoutCertificates(raw)) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
 			continue
 		}
 		if public, ok := k.Key.(*rsa.PublicKey); ok && public.N.BitLen() < minRSA {
@@ -198,6 +208,22 @@ func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 		return nil, errors.New("there is no key among them that can be used")
 	}
 	return keys, nil
+}
+
+// withoutCertificates takes out of a key what is said of its certificate, which is not used and need not be readable.
+func withoutCertificates(raw json.RawMessage) []byte {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return raw
+	}
+	for _, name := range []string{"x5c", "x5t", "x5t#S256", "x5u"} {
+		delete(members, name)
+	}
+	b, err := json.Marshal(members)
+	if err != nil {
+		return raw
+	}
+	return b
 }
 
 // algorithms are those by which tokens may be signed at all. All are asymmetric.

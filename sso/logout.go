@@ -105,8 +105,8 @@ func (x *exchange) events(action string, s store.Session, why string) []store.Ev
 // backchannel ends the sessions of somebody who has signed out at the identity provider (OpenID Connect Back-Channel Logout 1.0).
 func (x *exchange) backchannel() error {
 	err := x.findConnection()
-	if err == nil {
-		err = x.limit("logout of "+x.connection.ID, x.Rates.Logouts)
+	if err == nil && (x.connection.SignOn.State != store.SignOnActive || x.company.Tier != licensing.TierVideoProPlus) {
+		err = deny(licensing.SSODisabled)
 	}
 	if err == nil {
 		err = x.takeLogout()
@@ -116,6 +116,12 @@ func (x *exchange) backchannel() error {
 		return nil
 	}
 	d := denialOf(err)
+	// A provider sends for many companies from the same network, so only what is not genuine counts against that.
+	if d.reason != "" && d.reason != licensing.RateLimited {
+		if limited := x.limit("logouts that were none\x00"+x.network(), x.Rates.Callbacks); limited != nil {
+			d = denialOf(limited)
+		}
+	}
 	x.code = d.code()
 	switch {
 	case d.reason == "":
@@ -133,9 +139,7 @@ func (x *exchange) backchannel() error {
 		x.status = http.StatusBadRequest
 	}
 	if x.status == http.StatusBadRequest && x.company.ID != "" {
-		x.Directory.Note(x.ctx, licensing.Refused{
-			Company: x.company.ID, Request: x.ref, Connection: x.connection.ID, Code: x.code, Detail: "A logout token: " + d.detail, Address: x.address(),
-		})
+		x.note(licensing.Refused{Code: x.code, Detail: "A logout token: " + d.detail})
 	}
 	return x.json(x.status, map[string]string{"error": "invalid_request", "error_description": "The logout token was not accepted. Reference " + x.ref + "."})
 }
@@ -155,29 +159,28 @@ func (x *exchange) takeLogout() error {
 	if len(x.r.PostForm["logout_token"]) != 1 || x.r.URL.Query().Has("logout_token") {
 		return invalid("format", "There is not one logout token.")
 	}
-	if x.connection.SignOn.State != store.SignOnActive {
-		return deny(licensing.SSODisabled)
-	}
 	t, err := x.logoutToken(x.r.PostForm.Get("logout_token"))
 	if err != nil {
 		return err
 	}
+	// What is genuine is counted apart from what strangers send.
+	if err := x.limit("logouts of\x00"+x.connection.ID, x.Rates.Logouts); err != nil {
+		return err
+	}
 	expires, _ := t.claims.time("exp")
-	id, _ := t.claims.text("jti")
-	first, err := x.Store.UseLogoutToken(x.ctx, x.connection.ID, id, expires.Add(skew).UTC().Truncate(time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("logout token: %w", err)
-	}
-	if !first {
-		return invalid("jti", "The token was used already.")
-	}
+	token := store.LogoutToken{Connection: x.connection.ID, Expires: expires.Add(skew).UTC().Truncate(time.Millisecond)}
+	token.ID, _ = t.claims.text("jti")
 	which := store.SessionFilter{Connection: x.connection.ID}
 	which.Subject, _ = t.claims.text("sub")
 	which.Provider, _ = t.claims.text("sid")
 	s := store.Session{Connection: x.connection.ID, Subject: which.Subject}
-	_, err = x.Store.EndSessions(x.ctx, x.company.ID, which, x.events(licensing.ActionEndSession, s, "signed out at the identity provider"))
-	if err != nil {
+	events := x.events(licensing.ActionEndSession, s, "signed out at the identity provider")
+	_, first, err := x.Store.EndSessionsOnce(context.WithoutCancel(x.ctx), x.company.ID, token, which, events)
+	switch {
+	case err != nil:
 		return fmt.Errorf("end sessions: %w", err)
+	case !first:
+		return invalid("jti", "The token was used already.")
 	}
 	return nil
 }
@@ -199,7 +202,7 @@ func (x *exchange) logoutToken(raw string) (token, error) {
 	types := []string{"logout+jwt", "JWT"}
 	if settings.StrictLogout {
 		types = types[:1]
-		if _, there := t.header["typ"]; !there {
+		if typ, _ := t.header.text("typ"); typ == "" {
 			return t, invalid("typ", "The token does not say its type.")
 		}
 	}

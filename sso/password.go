@@ -63,15 +63,32 @@ func (x *exchange) password() error {
 		return x.wrongPassword(shown)
 	}
 	x.person = account.ID
-	if right, err := x.rightCode(account, form.Get("code")); err != nil || !right {
-		if err == nil {
-			x.noteWrong(account)
-			err = x.wrongPassword(shown)
-		}
+	step, right, err := x.rightCode(account, form.Get("code"))
+	if err != nil {
 		return err
 	}
+	if !right {
+		x.noteWrong(account)
+		return x.wrongPassword(shown)
+	}
 	// Whoever may not sign in with it need not choose another.
-	if v := licensing.Evaluate(x.company, account); v.Password && account.MustChange {
+	change := licensing.Evaluate(x.company, account).Password && account.MustChange
+	if change {
+		if wrong := x.wrongChoice(account); wrong != "" { // the code is used up only with the form that is complete
+			return x.askChange(shown, wrong)
+		}
+	}
+	if account.TOTP != "" {
+		_, err := x.Directory.Apply(x.ctx, x.ownChange(account, licensing.UseTOTP{ID: account.ID, Step: step}))
+		if errors.Is(err, store.ErrVersion) { // somebody was faster
+			x.noteWrong(account)
+			return x.wrongPassword(shown)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if change {
 		if account, err = x.changePassword(account, shown); err != nil || account.ID == "" {
 			return err
 		}
@@ -81,7 +98,7 @@ func (x *exchange) password() error {
 
 // mayTry refuses who tries too often.
 func (x *exchange) mayTry(company, login string) error {
-	if err := x.limit("password from "+x.network(), x.Rates.Callbacks); err != nil {
+	if err := x.limit("passwords\x00"+x.network(), x.Rates.Callbacks); err != nil {
 		return err
 	}
 	for _, l := range []struct {
@@ -89,8 +106,8 @@ func (x *exchange) mayTry(company, login string) error {
 		every time.Duration
 		burst int
 	}{
-		{"password of " + company + " " + login + " from " + x.network(), time.Minute, triesOfLogin},
-		{"password of " + company + " " + login, 10 * time.Second, triesOfAll},
+		{"password of one\x00" + company + "\x00" + login + "\x00" + x.network(), time.Minute, triesOfLogin},
+		{"password of all\x00" + company + "\x00" + login, 10 * time.Second, triesOfAll},
 	} {
 		if x.Wait(l.what, l.every, l.burst, x.now) > 0 {
 			return deny(licensing.RateLimited)
@@ -128,25 +145,19 @@ func (x *exchange) wrongPassword(shown passwordForm) error {
 // noteWrong writes a wrong try to the audit log of the company, where there is one.
 func (x *exchange) noteWrong(a store.Account) {
 	if x.company.ID == "" {
+		x.noted = true // so that the page is the same
 		return
 	}
-	x.Directory.Note(x.ctx, licensing.Refused{Company: x.company.ID, Request: x.ref, Account: a.ID, Code: string(licensing.PasswordWrong), Address: x.address()})
+	x.note(licensing.Refused{Account: a.ID, Code: string(licensing.PasswordWrong)})
+	x.noted = true
 }
 
-// rightCode says whether the one-time password is right of a person who has set that up. It is used up by it.
-func (x *exchange) rightCode(a store.Account, code string) (bool, error) {
+// rightCode says whether the one-time password is right of a person who has set that up, and of which step it is.
+func (x *exchange) rightCode(a store.Account, code string) (step int64, right bool, err error) {
 	if a.TOTP == "" {
-		return true, nil
+		return 0, true, nil
 	}
-	step, right, err := x.CheckCode(a, code, x.now)
-	if err != nil || !right {
-		return false, err
-	}
-	_, err = x.Directory.Apply(x.ctx, x.ownChange(a, licensing.UseTOTP{ID: a.ID, Step: step}))
-	if errors.Is(err, store.ErrVersion) { // somebody was faster
-		return false, nil
-	}
-	return err == nil, err
+	return x.CheckCode(a, code, x.now)
 }
 
 // ownChange is a change that a person makes of their own account.
@@ -154,29 +165,37 @@ func (x *exchange) ownChange(a store.Account, do licensing.Operation) licensing.
 	return licensing.Change{Company: a.Company, Actor: store.Actor{Kind: "person", ID: a.ID}, Door: licensing.DoorSignIn, Request: x.ref, Do: do}
 }
 
-// changePassword has a person choose a password in the place of one that somebody else has chosen. The zero account: the form is shown.
-func (x *exchange) changePassword(a store.Account, shown passwordForm) (store.Account, error) {
+// wrongChoice says what is wrong with the password that a person chooses in the place of one that somebody else has chosen.
+func (x *exchange) wrongChoice(a store.Account) string {
 	form := x.r.PostForm
-	shown.Change = true
-	chosen, wrong := form.Get("new"), ""
-	switch {
+	switch chosen := form.Get("new"); {
 	case chosen == "":
-		wrong = "Somebody else has chosen your password: choose your own, please."
+		return "Choose a password, please."
 	case chosen == form.Get("password"):
-		wrong = "Choose another password than the one you were given, please."
+		return "Choose another password than the one you were given, please."
 	case chosen != form.Get("again"):
-		wrong = "The two passwords differ."
+		return "The two passwords differ."
 	case strings.EqualFold(chosen, a.UserName) || strings.EqualFold(chosen, a.Display):
-		wrong = "Your name is not a secret. Choose another password, please."
+		return "Your name is not a secret. Choose another password, please."
 	default:
-		wrong = x.CheckPassword(chosen)
+		return x.CheckPassword(chosen)
 	}
-	if wrong != "" {
-		x.status = http.StatusUnprocessableEntity
-		x.render(page{Kind: "password", Title: "Choose your password", Wrong: wrong, Data: shown})
-		return store.Account{}, nil
+}
+
+// askChange shows the form in which a person chooses a password.
+func (x *exchange) askChange(shown passwordForm, wrong string) error {
+	shown.Change = true
+	p := page{Kind: "password", Title: "Choose your password", Lead: "Somebody else has chosen the one that you were given.", Data: shown}
+	if x.r.PostForm.Get("new") != "" {
+		p.Wrong, x.status = wrong, http.StatusUnprocessableEntity
 	}
-	hash, err := x.Hasher.Hash(x.ctx, chosen)
+	x.render(p)
+	return nil
+}
+
+// changePassword gives a person the password that they have chosen. The zero account: somebody else was faster, and that is answered.
+func (x *exchange) changePassword(a store.Account, shown passwordForm) (store.Account, error) {
+	hash, err := x.Hasher.Hash(x.ctx, x.r.PostForm.Get("new"))
 	if err != nil {
 		return a, fmt.Errorf("hash: %w", err)
 	}
@@ -190,10 +209,13 @@ func (x *exchange) changePassword(a store.Account, shown passwordForm) (store.Ac
 func (x *exchange) letInByPassword(a store.Account, back string) error {
 	token := random()
 	out, err := x.Directory.SignIn(x.ctx, licensing.SignIn{
-		Company: a.Company, Request: x.ref, Account: a.ID, Password: a.Password, Replaces: x.replaced(),
+		Company: a.Company, Request: x.ref, Account: a.ID, Password: a.Password,
 		Session: store.Session{Hash: digest(token), Address: x.address(), Agent: cutTo(x.r.UserAgent(), maxAgent)},
 	})
 	if err != nil {
+		return err
+	}
+	if err := x.endFormer([32]byte{}); err != nil {
 		return err
 	}
 	x.setSession(token, out.Session)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -37,12 +38,13 @@ type metadata struct {
 	ResponseModes []string `json:"response_modes_supported"`
 }
 
-// provider is an identity provider as it is known at a time. It does not change.
+// provider is an identity provider as it is known at a time.
 type provider struct {
 	metadata
 	oidc    *oidc.Provider
 	keys    *keySet
 	fetched time.Time
+	pushed  atomic.Int64 // when a request could not be pushed, in seconds since 1970; 0: never
 }
 
 // providers knows the identity providers of the connections. It is safe for concurrent use.
@@ -77,14 +79,14 @@ func (s *providers) get(ctx context.Context, n store.Connection) (*provider, err
 	now := s.clock()
 	known, resting, failed := e.known, now.Sub(e.tried) < retryEvery, e.failed
 	e.mu.Unlock()
-	usable := known != nil && now.Sub(known.fetched) < staleFor
+	usable := known != nil && now.Sub(known.fetched) < staleFor && (failed == nil || denialOf(failed).reason == licensing.IdPUnavailable)
 	switch {
 	case usable && (now.Sub(known.fetched) < metadataFresh || resting):
 		return known, nil
 	case resting && failed != nil:
 		return nil, failed
 	}
-	got, err, _ := e.flight.Do("", func() (any, error) {
+	flight := e.flight.DoChan("", func() (any, error) {
 		p, err := s.discover(context.WithoutCancel(ctx), n.SignOn.Issuer, known)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -95,6 +97,14 @@ func (s *providers) get(ctx context.Context, n store.Connection) (*provider, err
 		e.known, e.tried, e.failed = p, time.Time{}, nil
 		return p, nil
 	})
+	var got any
+	var err error
+	select {
+	case r := <-flight:
+		got, err = r.Val, r.Err
+	case <-ctx.Done():
+		err = outboundDenial(licensing.IdPUnavailable, "the metadata", ctx.Err())
+	}
 	switch {
 	case err != nil && usable && denialOf(err).reason == licensing.IdPUnavailable: // it is down, not another
 		return known, nil

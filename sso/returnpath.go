@@ -27,6 +27,10 @@ func returnPath(path string) (clean string, ok bool) {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil || strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, "\\") {
 		return "", false
 	}
+	// To the start it would lead round and round.
+	if below(u.Path, SignInPath) || below(u.Path, Path) && u.Path != Path+"/me" {
+		return "", false
+	}
 	for _, segment := range strings.Split(u.Path, "/") { // "/.//x" is resolved to "//x" by some
 		if segment == "." || segment == ".." {
 			return "", false
@@ -34,3 +38,5 @@ func returnPath(path string) (clean string, ok bool) {
 	}
 	return path, true
 }
+
+func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }

@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -155,7 +156,7 @@ func (x *exchange) fail(err error) {
 		return
 	}
 	status := http.StatusUnauthorized
-	if absence.Reason == licensing.EntitlementMissing || absence.Reason == licensing.UnknownCompany {
+	if absence.Reason == licensing.EntitlementMissing || absence.Reason == licensing.OtherCompany {
 		status = http.StatusForbidden
 	}
 	x.company = absence.Company
@@ -164,33 +165,52 @@ func (x *exchange) fail(err error) {
 }
 
 // verify is for reverse proxies, which ask it for each request to an application (auth_request of nginx, forward_auth of Caddy and Traefik):
-// 200 lets through, with who it is in headers. The parameter company lets through the people of that company only, each parameter entitlement
-// those only whose license includes it, as /sso/session lists them.
+// 200 lets through, with who it is in headers. The parameter company lets through the people of that company only ("*": of all); each parameter
+// entitlement those only whose license includes it, as /sso/session lists them. What cannot be understood lets nobody through.
 func (x *exchange) verify() error {
+	query, err := url.ParseQuery(x.r.URL.RawQuery)
+	if wrong := wrongVerify(query, err); wrong != "" {
+		return x.json(http.StatusBadRequest, map[string]string{"detail": wrong})
+	}
 	p, err := x.Who(x.r)
 	if err != nil {
 		return err
 	}
-	query := x.r.URL.Query()
-	if company := query.Get("company"); company != "" && !strings.EqualFold(company, p.Company.Name) {
-		return &Absence{Reason: licensing.UnknownCompany, Company: p.Company}
+	if company := query.Get("company"); company != "*" && !strings.EqualFold(company, p.Company.Name) {
+		return &Absence{Reason: licensing.OtherCompany, Company: p.Company}
 	}
-	may := p.Verdict.Entitlements.List()
 	for _, wanted := range query["entitlement"] {
 		if !p.Verdict.Entitlements.Includes(wanted) {
 			return &Absence{Reason: licensing.EntitlementMissing, Company: p.Company}
 		}
 	}
 	header := x.w.Header()
+	// None is empty: some proxies then pass on what the client has written in its place.
 	for _, h := range []struct{ name, value string }{
-		{"Usher-Account", p.Account.ID}, {"Usher-User", p.Account.UserName}, {"Usher-Name", p.Account.Display}, {"Usher-Company", p.Company.Name},
-		{"Usher-Member-Type", p.Account.MemberType}, {"Usher-Role", p.Verdict.Role}, {"Usher-License", string(p.Verdict.Effective)},
-		{"Usher-Entitlements", strings.Join(may, ",")}, {"Usher-Signed-In-By", p.by()},
+		{"Usher-Account", p.Account.ID}, {"Usher-User", p.Account.UserName}, {"Usher-Name", cmp.Or(p.Account.Display, p.Account.UserName)},
+		{"Usher-Company", p.Company.Name}, {"Usher-Member-Type", p.Account.MemberType}, {"Usher-Role", p.Verdict.Role},
+		{"Usher-License", string(p.Verdict.Effective)}, {"Usher-Entitlements", strings.Join(p.Verdict.Entitlements.List(), ",")}, {"Usher-Signed-In-By", p.by()},
 	} {
-		header.Set(h.name, headerValue(h.value))
+		header.Set(h.name, cmp.Or(headerValue(h.value), "-"))
 	}
 	x.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// wrongVerify says what is wrong with a request to verify; empty: nothing.
+func wrongVerify(query url.Values, err error) string {
+	if err != nil {
+		return "The query cannot be read."
+	}
+	if len(query["company"]) != 1 || query.Get("company") == "" {
+		return "The parameter company names the company whose application it is, once; * stands for all."
+	}
+	for name := range query {
+		if name != "company" && name != "entitlement" {
+			return fmt.Sprintf("There is no parameter %q; there are company and entitlement.", cut(name))
+		}
+	}
+	return ""
 }
 
 // headerValue writes a text as it can stand in a header: what is not visible ASCII, and the percent sign, is percent-encoded.

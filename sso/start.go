@@ -30,31 +30,46 @@ const (
 
 // start begins a sign-in: it sends the person to the company's identity provider.
 func (x *exchange) start() error {
-	query := x.r.URL.Query()
-	return x.startAt(query.Get("connection"), wayBack(x.r.URL), query.Get("login_hint"))
+	if err := x.mayBegin(); err != nil {
+		return err
+	}
+	query, back := parameters(x.r.URL)
+	x.prompt = query.Get("prompt")
+	return x.startAt(query.Get("connection"), back, query.Get("login_hint"))
 }
 
-// wayBack gives the parameter return. Proxies such as nginx cannot encode the address that somebody came for: where it stands there as it is, the
-// rest of the query belongs to it.
-func wayBack(u *url.URL) string {
-	if _, plain, ok := strings.Cut("&"+u.RawQuery, "&return=/"); ok {
-		return "/" + plain
+// promptLogin has the identity provider ask again who somebody is (OpenID Connect Core 1.0 section 3.1.2.1). Others are not passed on.
+const promptLogin = "login"
+
+// parameters gives those of the start. Proxies such as nginx cannot encode the address that somebody came for: where return stands there as it
+// is, the rest of the query belongs to it.
+func parameters(u *url.URL) (query url.Values, back string) {
+	if ours, plain, ok := strings.Cut("&"+u.RawQuery, "&return=/"); ok {
+		query, _ := url.ParseQuery(strings.TrimPrefix(ours, "&"))
+		return query, "/" + plain
 	}
-	return u.Query().Get("return")
+	query = u.Query()
+	return query, query.Get("return")
+}
+
+// mayBegin refuses who begins too often, before anything is looked at, and what is no visit of a person.
+func (x *exchange) mayBegin() error {
+	if err := x.limit("starts\x00"+x.network(), x.Rates.Starts); err != nil {
+		return err
+	}
+	if err := x.limit("starts in\x00"+cutTo(strings.ToLower(x.r.PathValue("company")), maxHome), x.Rates.Company); err != nil {
+		return err
+	}
+	if dest := x.r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		x.noted = true // a picture on some page could fill the log
+		return &denial{reason: licensing.StateUnknown, kind: "embedded"}
+	}
+	return nil
 }
 
 // startAt begins a sign-in by a connection; without a name, by the one that there is.
 func (x *exchange) startAt(connection, back, hint string) error {
-	if err := x.limit("sign-in from "+x.network(), x.Rates.Starts); err != nil {
-		return err
-	}
-	if err := x.findCompany(); err != nil {
-		return err
-	}
-	if err := x.limit("sign-in to "+x.company.ID, x.Rates.Company); err != nil {
-		return err
-	}
-	active, err := x.activeConnections()
+	active, err := x.open()
 	if err != nil {
 		return err
 	}
@@ -63,19 +78,50 @@ func (x *exchange) startAt(connection, back, hint string) error {
 	} else if connection != "" {
 		return deny(licensing.SSONotConfigured)
 	}
-	// Nobody is sent to the identity provider in vain.
-	if x.company.Tier != licensing.TierVideoProPlus {
-		return deny(licensing.CompanyTierHasNoSSO)
-	}
 	if len(active) > 1 {
 		return x.choose(active, back, hint)
 	}
 	x.connection = active[0]
+	if x.lured() {
+		return x.ask(back, hint)
+	}
 	clean, ok := returnPath(back)
 	if !ok {
 		clean = "" // they come to their own page then
 	}
 	return x.begin(clean, hint, false)
+}
+
+// open gives the connections by which people of the company that the path names can sign in: one at least, else why there is none. Nobody
+// is sent to an identity provider in vain.
+func (x *exchange) open() ([]store.Connection, error) {
+	if err := x.findCompany(); err != nil {
+		return nil, err
+	}
+	active, err := x.activeConnections()
+	if err == nil && x.company.Tier != licensing.TierVideoProPlus {
+		err = deny(licensing.CompanyTierHasNoSSO)
+	}
+	return active, err
+}
+
+// lured says whether another site has sent somebody here who is signed in to another company: that may not be what they want.
+func (x *exchange) lured() bool {
+	if x.r.Header.Get("Sec-Fetch-Site") != "cross-site" {
+		return false
+	}
+	p, err := x.Who(x.r)
+	return err == nil && p.Company.ID != x.company.ID
+}
+
+// ask asks somebody whether they want to sign in to another company.
+func (x *exchange) ask(back, hint string) error {
+	query := url.Values{"connection": {x.connection.Name}, "return": {back}, "login_hint": {hint}}
+	x.render(page{
+		Kind: "continue", Title: "Sign in to " + x.company.Display + "?", Lead: "You are signed in to another company, and would be signed out there.",
+		Data: way{x.startPath() + "?" + query.Encode()},
+	})
+	return nil
 }
 
 // findCompany finds the company that the path names.
@@ -141,16 +187,21 @@ func (x *exchange) begin(back, hint string, test bool) error {
 		hint = ""
 	}
 	verifier, browser := oauth2.GenerateVerifier(), random()
-	r := request{state: random(), nonce: random(), verifier: verifier, hint: hint}
+	r := request{state: random(), nonce: random(), verifier: verifier, hint: hint, again: x.prompt == promptLogin}
 	s := store.SignIn{
 		State: digest(r.state), Browser: digest(browser), Company: x.company.ID, Connection: x.connection.ID, SignOn: x.connection.SignOn.Version,
-		Nonce: r.nonce, Return: back, Test: test, Created: x.now,
+		Nonce: r.nonce, Return: back, Session: x.former(), Test: test, Created: x.now,
 	}
 	s.Verifier = x.Sealer.Seal(verifier, verifierOwner(s))
 	if err := x.Store.BeginSignIn(x.ctx, s); err != nil {
 		return fmt.Errorf("begin sign-in: %w", err)
 	}
+	release, ok := x.busy.take(x.connection.ID)
+	if !ok {
+		return &denial{reason: licensing.IdPUnavailable, kind: "busy", detail: "Too many requests to the identity provider are under way."}
+	}
 	address, err := c.authorizationURL(x.ctx, r)
+	release()
 	if err != nil {
 		return err
 	}
@@ -208,11 +259,11 @@ func (h *Handler) connectionURL(c store.Company, n store.Connection) string {
 
 // initiate begins a sign-in that an identity provider's portal asks for (OpenID Connect Core 1.0 section 4).
 func (x *exchange) initiate() error {
-	query := x.r.URL.Query()
-	if err := x.findCompany(); err != nil {
+	if err := x.mayBegin(); err != nil {
 		return err
 	}
-	active, err := x.activeConnections()
+	query := x.r.URL.Query()
+	active, err := x.open()
 	if err != nil {
 		return err
 	}
@@ -235,14 +286,21 @@ func (x *exchange) target(address string) string {
 
 // clientKeys shows the public keys of a connection's client (RFC 7517), those too that are on the way out.
 func (x *exchange) clientKeys() error {
+	x.noted = true // nobody tries anything by it
+	if err := x.limit("keys\x00"+x.network(), x.Rates.Callbacks); err != nil {
+		return err
+	}
 	if err := x.findConnection(); err != nil {
 		return err
+	}
+	if x.connection.SignOn.ClientAuth != AuthPrivateKey {
+		return deny(licensing.SSONotConfigured)
 	}
 	set := struct {
 		Keys []json.RawMessage `json:"keys"`
 	}{Keys: []json.RawMessage{}}
 	for _, sealed := range []string{x.connection.SignOn.Secret, x.connection.SignOn.Former} {
-		if x.connection.SignOn.ClientAuth != AuthPrivateKey || sealed == "" {
+		if sealed == "" {
 			continue
 		}
 		key, err := x.publicKey(sealed)

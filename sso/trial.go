@@ -40,7 +40,7 @@ func (h *Handler) TrialURL(c store.Company, n store.Connection) (address string,
 
 // startTest begins a sign-in to try the connection out.
 func (x *exchange) startTest() error {
-	if err := x.limit("sign-in from "+x.network(), x.Rates.Starts); err != nil {
+	if err := x.mayBegin(); err != nil {
 		return err
 	}
 	if err := x.findConnection(); err != nil {
@@ -53,7 +53,7 @@ func (x *exchange) startTest() error {
 	}
 	switch {
 	case err != nil, t.Company != x.company.ID, t.Connection != x.connection.ID:
-		return deny(licensing.StateUnknown)
+		return deny(licensing.SSONotConfigured) // as if there were no such connection
 	case !x.now.Before(t.Until):
 		return deny(licensing.StateExpired)
 	case t.SignOn != x.connection.SignOn.Version:
@@ -119,7 +119,7 @@ func (x *exchange) showTest(answer url.Values, s store.SignIn) error {
 
 // show says what becomes of the person.
 func (t *trial) show(claim string, who identity, r licensing.Rehearsal) {
-	t.Match = fmt.Sprintf("%s = %q", claim, cut(who.match))
+	t.Match = fmt.Sprintf("Looked for an account with externalId = %q, which is the claim %s.", cut(who.match), claim)
 	found := Check{Asks: "Is there an account for them?", Found: r.Reason.Sentence(), Passed: r.Account.ID != ""}
 	switch {
 	case r.Account.ID == "":

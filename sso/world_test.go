@@ -14,6 +14,8 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,9 +32,28 @@ import (
 	"usher/store/sqlite"
 )
 
+// dump gives the bytes of the database.
+func (w *world) dump() string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.folder, "usher.db*"))
+	if err != nil || len(files) == 0 {
+		w.t.Fatal(files, err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	return all.String()
+}
+
 // world is a company with an identity provider, and the server that people sign in to.
 type world struct {
 	t       *testing.T
+	folder  string
 	store   *sqlite.Store
 	dir     *licensing.Directory
 	sealer  *sealer
@@ -121,9 +142,9 @@ func impatient(c *sso.Config) { c.Network.Timeout = time.Second }
 // newWorld makes the company acme with the person alice, who has Video Pro+, and bob, who has not.
 func newWorld(t *testing.T, configure ...func(*sso.Config)) *world {
 	t.Helper()
-	w := &world{t: t, sealer: &sealer{all: map[string][2]string{}}, idp: ssotest.New(t)}
+	w := &world{t: t, folder: t.TempDir(), sealer: &sealer{all: map[string][2]string{}}, idp: ssotest.New(t)}
 	var err error
-	w.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{
+	w.store, err = sqlite.Open(t.Context(), w.folder, sqlite.Options{
 		Indexes: []query.Index{{Path: "externalId", Type: query.String}}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -358,6 +379,7 @@ func (w *world) refusals() []string {
 
 func (w *world) refusalsOf(c store.Company) (codes []string) {
 	w.t.Helper()
+	w.handler.Settle()
 	events, err := w.store.ListEvents(w.t.Context(), c.ID, 0, 1000)
 	if err != nil {
 		w.t.Fatal(err)

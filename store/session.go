@@ -40,9 +40,8 @@ type SessionOpening struct {
 	// Write is what signing in changes of the account, whose Before is Account; nil: nothing.
 	Write *AccountWrite
 	// SignOn is the version of the connection's settings that the person was let in by; 0 without a connection.
-	SignOn   int64
-	Replaces [32]byte // hash of the session that it takes the place of; zero: of none
-	Events   []Event
+	SignOn int64
+	Events []Event
 }
 
 // Fits says whether the session has the epoch that its account has then.
@@ -60,7 +59,8 @@ type Presence struct {
 	Account Account // without an ID when it is gone
 }
 
-// SessionFilter names sessions of a company: those that have all that is not empty. An empty one names none.
+// SessionFilter names sessions of a company: those that have all that is not empty. An empty one names none. With a Subject and a Provider it
+// names those that have both, and those of the Subject whose Provider is not known.
 type SessionFilter struct {
 	ID         string
 	Account    string
@@ -89,6 +89,9 @@ type Sessions interface {
 	EndSession(ctx context.Context, hash [32]byte, events []Event) (Session, error)
 	// EndSessions removes those that the filter names and says how many there were. The events are appended if there was one.
 	EndSessions(ctx context.Context, company string, which SessionFilter, events []Event) (int, error)
+	// EndSessionsOnce is EndSessions for a logout token, which is noted with it: one that was noted before ends nothing, and first is false. If
+	// it fails it can be repeated.
+	EndSessionsOnce(ctx context.Context, company string, token LogoutToken, which SessionFilter, events []Event) (n int, first bool, err error)
 	// DropSessions forgets those that expired before the time given, in all companies, and says how many.
 	DropSessions(ctx context.Context, before time.Time) (int, error)
 }

@@ -91,7 +91,7 @@ func useEverything(t *testing.T, s *Store, company string) {
 	must(s.CreateRule(ctx, store.Rule{ID: "r", Company: company, Group: "g", License: "ringex"}, nil, nil))
 	must(s.CreateConnection(ctx, store.Connection{ID: "c", Company: company, Name: "c"}, nil))
 	session := store.Session{ID: "s", Company: company, Account: "1", Connection: "c", IDToken: "x"}
-	_, err = s.OpenSession(ctx, store.SessionOpening{Session: session, Account: a, Replaces: [32]byte{1}})
+	_, err = s.OpenSession(ctx, store.SessionOpening{Session: session, Account: a})
 	must(err)
 	must(s.BeginSignIn(ctx, store.SignIn{Company: company, Connection: "c"}))
 	must(s.CreateToken(ctx, store.Token{ID: "t", Company: company}, nil))
@@ -147,8 +147,10 @@ func useEverything(t *testing.T, s *Store, company string) {
 		func() error { _, err := s.ListSessions(ctx, company, "1", "s", 10); return err },
 		func() error { _, err := s.EndSession(ctx, [32]byte{}, nil); return err },
 		func() error { _, err := s.DropSessions(ctx, time.Unix(0, 0)); return err },
-		func() error { _, err := s.TakeSignIn(ctx, [32]byte{}, time.Unix(0, 0)); return err },
-		func() error { _, err := s.UseLogoutToken(ctx, "c", "j", time.Unix(0, 0)); return err },
+		func() error {
+			_, err := s.TakeSignIn(ctx, store.SignIn{Company: company, Connection: "c"}, time.Unix(0, 0))
+			return err
+		},
 		func() error { _, err := s.DropSignIns(ctx, time.Unix(0, 0)); return err },
 		func() error { _, err := s.SetSignOn(ctx, store.Connection{ID: "c", Company: company}, nil); return err },
 		func() error { return s.Check(ctx) },
@@ -171,8 +173,10 @@ func useEverything(t *testing.T, s *Store, company string) {
 	must(s.DeleteGroup(ctx, company, "g", 0, nil, nil))
 	must(s.DeleteRule(ctx, company, "r", nil, nil))
 	must(s.DeleteToken(ctx, company, "t", nil))
-	for _, which := range []store.SessionFilter{{Account: "1"}, {Account: "1", ID: "s"}, {Connection: "c", Subject: "x"}, {Connection: "c", Provider: "x"}, {ID: "s"}} {
+	for _, which := range []store.SessionFilter{{Account: "1"}, {Account: "1", ID: "s"}, {Connection: "c", Subject: "x"}, {Connection: "c", Provider: "x"}, {Connection: "c", Subject: "x", Provider: "x"}, {ID: "s"}} {
 		_, err := s.EndSessions(ctx, company, which, nil)
+		must(err)
+		_, _, err = s.EndSessionsOnce(ctx, company, store.LogoutToken{Connection: "c", ID: which.ID}, which, nil)
 		must(err)
 	}
 }

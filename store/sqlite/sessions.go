@@ -36,11 +36,6 @@ func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.
 		if err := t.insertSession(co, o.Session); err != nil {
 			return err
 		}
-		if o.Replaces != [32]byte{} {
-			if err := t.removeSession(o.Replaces); err != nil {
-				return err
-			}
-		}
 		return t.log(co, events)
 	})
 	if err != nil {
@@ -216,32 +211,63 @@ func (s *Store) EndSessions(ctx context.Context, company string, which store.Ses
 	if err != nil || which == (store.SessionFilter{}) {
 		return 0, err
 	}
-	err = s.writeCompany(ctx, company, func(t *tx, co int64) error {
-		where, args := []string{"co = ?"}, []any{co}
-		if which.ID == "" && which.Account == "" {
-			where[0] = "+co = ?" // the connection finds them; the company would find all of it
-		}
-		for _, f := range []struct{ column, value string }{
-			{"id", which.ID}, {"account", which.Account}, {"conn", which.Connection}, {"sub", which.Subject}, {"sid", which.Provider},
-		} {
-			if f.value != "" {
-				where, args = append(where, f.column+" = ?"), append(args, f.value)
-			}
-		}
-		these := strings.Join(where, " AND ")
-		if _, err := t.exec("DELETE FROM session_tokens WHERE hash IN (SELECT hash FROM sessions WHERE "+these+")", args...); err != nil {
-			return err
-		}
-		ended, err := t.exec("DELETE FROM sessions WHERE "+these, args...)
-		if n = int(ended); err != nil || n == 0 {
-			return err
-		}
-		return t.log(co, events)
+	err = s.writeCompany(ctx, company, func(t *tx, co int64) (err error) {
+		n, err = t.endSessions(co, which, events)
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	return n, nil
+}
+
+// EndSessionsOnce implements [store.Sessions].
+func (s *Store) EndSessionsOnce(ctx context.Context, company string, token store.LogoutToken, which store.SessionFilter, events []store.Event) (n int, first bool, err error) {
+	events, err = prepareEvents(events)
+	if err != nil {
+		return 0, false, err
+	}
+	err = s.writeCompany(ctx, company, func(t *tx, co int64) error {
+		noted, err := t.exec("INSERT OR IGNORE INTO logout_tokens (conn, id, expires) VALUES (?, ?, ?)", token.Connection, token.ID, token.Expires)
+		if first = noted > 0; err != nil || !first || which == (store.SessionFilter{}) {
+			return err
+		}
+		n, err = t.endSessions(co, which, events)
+		return err
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	return n, first, nil
+}
+
+func (t *tx) endSessions(co int64, which store.SessionFilter, events []store.Event) (int, error) {
+	where, args := []string{"co = ?"}, []any{co}
+	if which.ID == "" && which.Account == "" {
+		where[0] = "+co = ?" // the connection finds them; the company would find all of it
+	}
+	for _, f := range []struct{ column, value string }{
+		{"id", which.ID}, {"account", which.Account}, {"conn", which.Connection}, {"sub", which.Subject},
+	} {
+		if f.value != "" {
+			where, args = append(where, f.column+" = ?"), append(args, f.value)
+		}
+	}
+	switch {
+	case which.Provider != "" && which.Subject != "":
+		where, args = append(where, "(sid = ? OR sid IS NULL)"), append(args, which.Provider)
+	case which.Provider != "":
+		where, args = append(where, "sid = ?"), append(args, which.Provider)
+	}
+	these := strings.Join(where, " AND ")
+	if _, err := t.exec("DELETE FROM session_tokens WHERE hash IN (SELECT hash FROM sessions WHERE "+these+")", args...); err != nil {
+		return 0, err
+	}
+	n, err := t.exec("DELETE FROM sessions WHERE "+these, args...)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return int(n), t.log(co, events)
 }
 
 // DropSessions implements [store.Sessions].

@@ -32,9 +32,6 @@ func (m *Map) OpenSession(ctx context.Context, o store.SessionOpening) (store.Ac
 	if !m.signedIn.create(sessionKey(o.Session.Hash), o.Session, notices(nil, o.Events)) {
 		return store.Account{}, &store.ConflictError{Field: "Session.ID", Value: o.Session.ID}
 	}
-	if o.Replaces != [32]byte{} {
-		_ = m.signedIn.bury(sessionKey(o.Replaces), nil) // the only error is that it is gone
-	}
 	return account, nil
 }
 
@@ -160,11 +157,37 @@ func (m *Map) EndSessions(ctx context.Context, company string, which store.Sessi
 		return 0, err
 	}
 	defer end()
-	n := 0
+	return m.endSessions(company, which, events), nil
+}
+
+// EndSessionsOnce implements [store.Sessions]. The token is noted first and done last, so that a repetition goes on where it broke off.
+func (m *Map) EndSessionsOnce(ctx context.Context, company string, token store.LogoutToken, which store.SessionFilter, events []store.Event) (int, bool, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	defer end()
+	k := join(token.Connection, token.ID)
+	if !m.logouts.insert(k, logoutRow{expires: token.Expires}) {
+		if row, _, ok := m.logouts.get(k); ok && row.done {
+			return 0, false, nil
+		}
+	}
+	n := m.endSessions(company, which, events)
+	first := false
+	err = m.logouts.update(k, func(old logoutRow) (logoutRow, error) {
+		first = !old.done
+		old.done = true
+		return old, nil
+	})
+	return n, first, err
+}
+
+func (m *Map) endSessions(company string, which store.SessionFilter, events []store.Event) (n int) {
 	fits := func(want, is string) bool { return want == "" || want == is }
 	for _, s := range m.signedIn.readAll(listed(company)) {
-		named := fits(which.ID, s.ID) && fits(which.Account, s.Account) && fits(which.Connection, s.Connection) &&
-			fits(which.Subject, s.Subject) && fits(which.Provider, s.Provider)
+		named := fits(which.ID, s.ID) && fits(which.Account, s.Account) && fits(which.Connection, s.Connection) && fits(which.Subject, s.Subject) &&
+			(fits(which.Provider, s.Provider) || which.Subject != "" && s.Provider == "")
 		if which == (store.SessionFilter{}) || !named {
 			continue
 		}
@@ -173,7 +196,7 @@ func (m *Map) EndSessions(ctx context.Context, company string, which store.Sessi
 			events = nil
 		}
 	}
-	return n, nil
+	return n
 }
 
 // DropSessions implements [store.Sessions].

@@ -8,8 +8,11 @@ import (
 	"usher/store"
 )
 
-// logoutRow is a logout token that was used.
-type logoutRow struct{ expires time.Time }
+// logoutRow is a logout token that was noted. Until it is done the sessions may not have ended: who repeats it ends them.
+type logoutRow struct {
+	expires time.Time
+	done    bool
+}
 
 // BeginSignIn implements [store.SignIns].
 func (m *Map) BeginSignIn(ctx context.Context, s store.SignIn) error {
@@ -28,16 +31,16 @@ func (m *Map) BeginSignIn(ctx context.Context, s store.SignIn) error {
 }
 
 // TakeSignIn implements [store.SignIns].
-func (m *Map) TakeSignIn(ctx context.Context, state [32]byte, at time.Time) (store.SignIn, error) {
+func (m *Map) TakeSignIn(ctx context.Context, one store.SignIn, at time.Time) (store.SignIn, error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return store.SignIn{}, err
 	}
 	defer end()
 	var taken store.SignIn
-	err = m.signIns.update(hex.EncodeToString(state[:]), func(old store.SignIn) (store.SignIn, error) {
+	err = m.signIns.update(hex.EncodeToString(one.State[:]), func(old store.SignIn) (store.SignIn, error) {
 		taken = old
-		if old.Used.IsZero() {
+		if old.Used.IsZero() && old.Fits(one) {
 			old.Used = at
 		}
 		return old, nil
@@ -46,16 +49,6 @@ func (m *Map) TakeSignIn(ctx context.Context, state [32]byte, at time.Time) (sto
 		return store.SignIn{}, err
 	}
 	return taken, nil
-}
-
-// UseLogoutToken implements [store.SignIns].
-func (m *Map) UseLogoutToken(ctx context.Context, connection, id string, expires time.Time) (bool, error) {
-	end, err := m.begin(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer end()
-	return m.logouts.insert(join(connection, id), logoutRow{expires}), nil
 }
 
 // DropSignIns implements [store.SignIns].

@@ -171,12 +171,12 @@ func network(remote string) string {
 // mayTry refuses who tries too often.
 func (h *Handler) mayTry(c call, company, login string) error {
 	address := network(c.RemoteAddr)
-	delay := h.tries.Wait("address "+address, addressEvery, triesOfAddress, c.now)
+	delay := h.tries.Wait("address\x00"+address, addressEvery, triesOfAddress, c.now)
 	if delay == 0 {
-		delay = h.tries.Wait("login "+company+" "+login+" "+address, loginEvery, triesOfLogin, c.now)
+		delay = h.tries.Wait("login\x00"+company+"\x00"+login+"\x00"+address, loginEvery, triesOfLogin, c.now)
 	}
 	if delay == 0 {
-		delay = h.tries.Wait("all "+company+" "+login, allEvery, triesOfAll, c.now)
+		delay = h.tries.Wait("all\x00"+company+"\x00"+login, allEvery, triesOfAll, c.now)
 	}
 	if delay == 0 {
 		return nil

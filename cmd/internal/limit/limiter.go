@@ -3,49 +3,60 @@
 package limit
 
 import (
+	"container/list"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// most is how much is remembered. Beyond it what has not been done for longest is forgotten.
-const most = 10_000
+// most is how many are remembered of a kind. Beyond it those that have done nothing for longest are forgotten.
+const most = 50_000
 
 // Limiter counts. It is safe for concurrent use.
 type Limiter struct {
-	mu sync.Mutex
-	of map[string]*bucket
+	mu    sync.Mutex
+	kinds map[string]*kind
+}
+
+// kind is what is counted of one kind, so that many of one kind push out none of another.
+type kind struct {
+	of     map[string]*list.Element
+	recent *list.List // of *bucket, the latest first
 }
 
 type bucket struct {
 	*rate.Limiter
-	last time.Time
+	whose string
 }
 
 // New makes a limiter.
-func New() *Limiter { return &Limiter{of: map[string]*bucket{}} }
+func New() *Limiter { return &Limiter{kinds: map[string]*kind{}} }
 
 // Len is how much is remembered.
 func (l *Limiter) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.of)
+	n := 0
+	for _, k := range l.kinds {
+		n += len(k.of)
+	}
+	return n
 }
 
 // Wait says how long somebody has to wait before they may do what is named once more, of which burst are free and then one every while;
-// 0: not at all, and it is counted.
+// 0: not at all, and it is counted. The name begins with a kind and a zero byte; the callers have few kinds.
 func (l *Limiter) Wait(what string, every time.Duration, burst int, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.of[what]
-	if b == nil {
-		l.forget()
-		b = &bucket{Limiter: rate.NewLimiter(rate.Every(every), burst)}
-		l.of[what] = b
+	name, _, _ := strings.Cut(what, "\x00")
+	k := l.kinds[name]
+	if k == nil {
+		k = &kind{map[string]*list.Element{}, list.New()}
+		l.kinds[name] = k
 	}
-	b.last = now
-	r := b.ReserveN(now, 1)
+	r := k.bucket(what, every, burst).ReserveN(now, 1)
 	delay := r.DelayFrom(now)
 	if delay > 0 {
 		r.CancelAt(now)
@@ -53,16 +64,17 @@ func (l *Limiter) Wait(what string, every time.Duration, burst int, now time.Tim
 	return delay
 }
 
-// forget makes room for another.
-func (l *Limiter) forget() {
-	if len(l.of) < most {
-		return
+func (k *kind) bucket(whose string, every time.Duration, burst int) *bucket {
+	if e, ok := k.of[whose]; ok {
+		k.recent.MoveToFront(e)
+		return e.Value.(*bucket)
 	}
-	oldest := ""
-	for what, b := range l.of {
-		if oldest == "" || b.last.Before(l.of[oldest].last) {
-			oldest = what
-		}
+	if len(k.of) >= most {
+		oldest := k.recent.Back()
+		k.recent.Remove(oldest)
+		delete(k.of, oldest.Value.(*bucket).whose)
 	}
-	delete(l.of, oldest)
+	b := &bucket{rate.NewLimiter(rate.Every(every), burst), whose}
+	k.of[whose] = k.recent.PushFront(b)
+	return b
 }

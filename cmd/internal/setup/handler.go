@@ -110,7 +110,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer") // the address of the page is the secret
+	header.Set("Referrer-Policy", "same-origin") // the address of the page is the secret; without one browsers would not say where forms come from
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'nonce-"+p.Nonce+"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")

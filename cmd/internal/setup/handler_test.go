@@ -128,7 +128,7 @@ func (s *site) read(response *http.Response, status int) string {
 	if nonce == nil || !strings.Contains(policy, "default-src 'none'; style-src 'nonce-"+string(nonce[1])+"'") {
 		s.t.Errorf("the policy %q is not that of the page", policy)
 	}
-	for name, want := range map[string]string{"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8"} {
+	for name, want := range map[string]string{"Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8"} {
 		if got := response.Header.Get(name); got != want {
 			s.t.Errorf("%s: %q, want %q", name, got, want)
 		}

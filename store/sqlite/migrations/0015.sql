@@ -20,6 +20,7 @@ CREATE TABLE sign_ins (
 	nonce    TEXT NOT NULL,
 	verifier TEXT NOT NULL, -- sealed
 	ret      TEXT,
+	session  BLOB, -- SHA-256
 	test     INTEGER NOT NULL,
 	created  INTEGER,
 	used     INTEGER
