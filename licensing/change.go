@@ -228,6 +228,9 @@ type SetPassword struct {
 type SetTOTP struct {
 	ID     string
 	Sealed string // the secret; empty: none are asked for
+	// Replaces is the same secret in another form, in which it must be stored: store.ErrVersion. Passwords that were used stay so. Empty: it
+	// is another secret.
+	Replaces string
 }
 
 // UseTOTP notes that a person has used a one-time password: store.ErrVersion when one of the step or a later one was used already.

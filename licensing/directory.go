@@ -179,7 +179,14 @@ func (d *Directory) Apply(ctx context.Context, c Change) (Result, error) {
 		return d.setPassword(ctx, c, do)
 	case SetTOTP:
 		return d.editSetup(ctx, c, do.ID, func(s *store.Setup) error {
-			s.TOTP, s.TOTPStep = do.Sealed, 0
+			switch do.Replaces {
+			case "":
+				s.TOTPStep = 0
+			case s.TOTP:
+			default:
+				return store.ErrVersion
+			}
+			s.TOTP = do.Sealed
 			return nil
 		})
 	case UseTOTP:

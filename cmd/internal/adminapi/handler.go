@@ -80,6 +80,7 @@ type Config struct {
 	SendsMail bool             // whether somebody sends what is in the outbox
 	Hasher    *credential.Hasher
 	Sealer    *credential.Sealer // of the secrets of one-time passwords and of connections
+	Keys      Keys               // of the sealer
 	SignOn    *sso.Handler       // where people sign in
 	Serves    bool               // whether a server runs that they can reach
 	// Changed is called after tokens or connections have changed, before the change is answered.
@@ -102,6 +103,7 @@ type Handler struct {
 	domainKey   []byte
 	hasher      *credential.Hasher
 	sealer      *credential.Sealer
+	keys        Keys
 	signOn      *sso.Handler
 	serves      bool
 	tries       *limit.Limiter
@@ -113,6 +115,7 @@ type Handler struct {
 	least       map[string]authority // pattern -> who may; not changed after NewHandler
 
 	connections sync.Mutex // held while a connection is made or changed, and while an admin is
+	sealing     sync.Mutex // held while secrets are sealed anew
 	schemas     sync.Mutex // held while a schema is changed
 }
 
@@ -120,7 +123,7 @@ type Handler struct {
 func NewHandler(c Config) *Handler {
 	h := &Handler{
 		store: c.Store, directory: c.Directory, registry: c.Registry, changed: c.Changed, storeQuirks: c.StoreQuirks, log: c.Logger, clock: c.Clock,
-		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, resolver: c.Resolver, domainKey: c.DomainKey, hasher: c.Hasher, sealer: c.Sealer, signOn: c.SignOn, serves: c.Serves, tries: limit.New(), mux: http.NewServeMux(), least: map[string]authority{},
+		users: scim.NewUsers(c.Registry, c.Store), sendsMail: c.SendsMail, resolver: c.Resolver, domainKey: c.DomainKey, hasher: c.Hasher, sealer: c.Sealer, keys: c.Keys, signOn: c.SignOn, serves: c.Serves, tries: limit.New(), mux: http.NewServeMux(), least: map[string]authority{},
 	}
 	if h.clock == nil {
 		h.clock = time.Now

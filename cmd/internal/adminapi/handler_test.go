@@ -37,6 +37,25 @@ type desk struct {
 	now     time.Time
 	log     bytes.Buffer
 	dir     string // of the store
+	keys    ring
+}
+
+// ring is the keys of a desk's sealer.
+type ring struct {
+	sealer *credential.Sealer
+	keys   [][credential.KeySize]byte
+}
+
+func (r *ring) AddKey() error {
+	r.keys = append([][credential.KeySize]byte{{byte(len(r.keys) + 1)}}, r.keys...)
+	r.sealer.SetKeys(r.keys...)
+	return nil
+}
+
+func (r *ring) ForgetKeys() error {
+	r.keys = r.keys[:1]
+	r.sealer.SetKeys(r.keys...)
+	return nil
 }
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -67,6 +86,7 @@ func newDesk(t *testing.T) *desk {
 		return sum[:]
 	}
 	hasher, sealer := credential.NewHasher(2), credential.NewSealer([credential.KeySize]byte{1})
+	d.keys = ring{sealer, [][credential.KeySize]byte{{1}}}
 	signOn, err := sso.NewHandler(sso.Config{
 		Store: s, Directory: directory, Sealer: sealer, Hasher: hasher, BaseURL: "http://usher.example", Network: sso.Network{Loopback: true}, Logger: log, Clock: clock,
 	})
@@ -74,7 +94,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d.handler = NewHandler(Config{
-		Hasher: hasher, Sealer: sealer, SignOn: signOn, Serves: true,
+		Hasher: hasher, Sealer: sealer, SignOn: signOn, Serves: true, Keys: &d.keys,
 		Registry: registry, Store: s, Directory: directory, Changed: func() { d.changes++ }, Logger: log, Clock: clock,
 	})
 	d.Client = InProcess(contract{t, d.handler, d.handler}, "olga")

@@ -59,3 +59,10 @@ func (c *Client) EndPersonSessions(ctx context.Context, company, account string)
 func (c *Client) Unlink(ctx context.Context, company, account string) error {
 	return c.do(ctx, http.MethodDelete, nil, nil, "companies", company, "accounts", account, "identity")
 }
+
+// Rewrap seals all secrets by the newest key.
+func (c *Client) Rewrap(ctx context.Context, in Rewrapping) (Rewrapped, error) {
+	var out Rewrapped
+	err := c.do(ctx, http.MethodPost, &out, in, "secrets", "rewrap")
+	return out, err
+}

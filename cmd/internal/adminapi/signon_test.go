@@ -209,3 +209,44 @@ func TestCompany_reservedNames(t *testing.T) {
 	_, err := d.CreateCompany(t.Context(), NewCompany{Name: "session"})
 	wantWords(t, "session", err, http.StatusBadRequest, "meaning of its own")
 }
+
+// TestRewrap: another key takes the place of the one before, and nothing that was sealed is lost.
+func TestRewrap(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	idp := ssotest.New(t)
+	made, err := d.SetSignOn(ctx, "acme", "okta", SignOnChange{Issuer: pointer(idp.Issuer()), ClientID: pointer("usher"), ClientSecret: "secret", State: "active", Untested: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.PutTOTP(ctx, "acme", "root"); err != nil {
+		t.Fatal(err)
+	}
+	ada := d.addWithRole(t, "ada@acme.example", licensing.RoleUserAdmin)
+	totp, err := d.PutPersonTOTP(ctx, "acme", ada.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	company := companyID(t, d)
+	if got, err := d.Rewrap(ctx, Rewrapping{}); err != nil || got != (Rewrapped{0, 1}) {
+		t.Errorf("nothing to do: %+v, %v", got, err)
+	}
+	if got, err := d.Rewrap(ctx, Rewrapping{NewKey: true, Forget: true}); err != nil || got != (Rewrapped{3, 1}) {
+		t.Errorf("rewrapped: %+v, %v", got, err)
+	}
+	if after, err := d.SignOn(ctx, "acme", "okta"); err != nil || after.Fingerprint != made.Fingerprint {
+		t.Errorf("%+v, %v", after, err)
+	}
+	c, err := d.store.ConnectionByName(ctx, company, "okta")
+	if err != nil || c.Epoch != 0 {
+		t.Errorf("epoch %d: sessions have ended by it, %v", c.Epoch, err)
+	}
+	a, err := d.store.Account(ctx, company, ada.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret, err := d.keys.sealer.Open(a.TOTP, TOTPOwner(company, ada.ID)); err != nil || secret != totp.Secret {
+		t.Errorf("one-time passwords: %q, %v", secret, err)
+	}
+}

@@ -30,7 +30,8 @@ type Folder struct {
 	links     *setup.Links
 	domainKey []byte
 	hasher    *credential.Hasher
-	sealer    *credential.Sealer
+	keys      *keyring
+	sealer    *credential.Sealer // of keys
 	log       *slog.Logger
 }
 
@@ -63,11 +64,11 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	}
 	f.links, f.domainKey = setup.NewLinks([setup.KeySize]byte(linkKey)), linkKey
 	f.directory.Links = f.links.Hash
-	sealKey, err := keyIn(filepath.Join(dir, "secrets.key"), credential.KeySize)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot keep the key of sealed secrets: %w", err), s.Close())
+	f.keys = &keyring{file: filepath.Join(dir, "secrets.key")}
+	if err := f.keys.load(os.LookupEnv); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot keep the keys of sealed secrets: %w", err), s.Close())
 	}
-	f.hasher, f.sealer = credential.NewHasher(hashers), credential.NewSealer([credential.KeySize]byte(sealKey))
+	f.hasher, f.sealer = credential.NewHasher(hashers), f.keys.sealer
 	return f, nil
 }
 
@@ -102,7 +103,7 @@ func (f *Folder) Admin() http.Handler {
 
 // admin makes the admin API with what the configuration has already.
 func (f *Folder) admin(c adminapi.Config) *adminapi.Handler {
-	c.Hasher, c.Sealer, c.DomainKey = f.hasher, f.sealer, f.domainKey
+	c.Hasher, c.Sealer, c.Keys, c.DomainKey = f.hasher, f.sealer, f.keys, f.domainKey
 	c.Store, c.Directory, c.Registry, c.Changed, c.Logger = f.store, f.directory, f.registry, f.auth.forget, f.log
 	return adminapi.NewHandler(c)
 }

@@ -78,6 +78,9 @@ type commands struct {
 		Unlink      accountUnlink      `cmd:"" help:"Forget who a person is at the identity provider."`
 		Role        accountRole        `cmd:"" help:"Give a coworker a role."`
 	} `cmd:"" help:"The people of a company."`
+	Secrets struct {
+		Rewrap secretsRewrap `cmd:"" help:"Seal all secrets by the newest key."`
+	} `cmd:"" help:"What is kept sealed: the secrets of connections and of one-time passwords."`
 	Mail struct {
 		List mailList `cmd:"" help:"List the outbox, the latest first, with what could not be sent."`
 	} `cmd:"" help:"Mails to people."`

@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"encoding/base32"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strings"
@@ -109,5 +110,50 @@ func TestSealer(t *testing.T) {
 		if got, err := open(); !errors.Is(err, ErrSealed) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
+	}
+}
+
+// TestSealer_rewrap: another key takes the place of the one before without anybody looking at the secrets.
+func TestSealer_rewrap(t *testing.T) {
+	one, two := [KeySize]byte{1}, [KeySize]byte{2}
+	s := NewSealer(one)
+	sealed := s.Seal("the secret", "acme/okta")
+	if again, changed, err := s.Rewrap(sealed, "acme/okta"); err != nil || changed || again != sealed {
+		t.Errorf("with the same key: %v, %v", changed, err)
+	}
+	s.SetKeys(two, one)
+	if got, err := s.Open(sealed, "acme/okta"); err != nil || got != "the secret" {
+		t.Errorf("by the former key: %q, %v", got, err)
+	}
+	again, changed, err := s.Rewrap(sealed, "acme/okta")
+	if err != nil || !changed || again == sealed || again[strings.LastIndex(again, "."):] != sealed[strings.LastIndex(sealed, "."):] {
+		t.Errorf("rewrapped: %q, %v, %v", again, changed, err)
+	}
+	if _, _, err := s.Rewrap(sealed, "globex/okta"); !errors.Is(err, ErrSealed) {
+		t.Errorf("for another owner: %v", err)
+	}
+	s.SetKeys(two)
+	if got, err := s.Open(again, "acme/okta"); err != nil || got != "the secret" {
+		t.Errorf("by the new key alone: %q, %v", got, err)
+	}
+	if _, err := s.Open(sealed, "acme/okta"); !errors.Is(err, ErrSealed) {
+		t.Errorf("what was not rewrapped: %v", err)
+	}
+}
+
+// TestSealer_old: what an earlier version has sealed opens, and is rewrapped.
+func TestSealer_old(t *testing.T) {
+	key := [KeySize]byte{1}
+	old := base64.RawStdEncoding.EncodeToString(gcm(key[:]).Seal(nil, nil, []byte("the secret"), []byte("acme/ada")))
+	s := NewSealer([KeySize]byte{2}, key)
+	if got, err := s.Open(old, "acme/ada"); err != nil || got != "the secret" {
+		t.Errorf("%q, %v", got, err)
+	}
+	again, changed, err := s.Rewrap(old, "acme/ada")
+	if err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	if got, err := NewSealer([KeySize]byte{2}).Open(again, "acme/ada"); err != nil || got != "the secret" {
+		t.Errorf("rewrapped: %q, %v", got, err)
 	}
 }

@@ -498,8 +498,8 @@ func TestSignIn(t *testing.T) {
 		"client_secret_basic": {edit: func(s *store.SignOn) { s.ClientAuth = sso.AuthBasic }, auth: sso.AuthBasic},
 		"client_secret_post":  {edit: func(s *store.SignOn) { s.ClientAuth = sso.AuthPost }, auth: sso.AuthPost},
 		"private_key_jwt":     {edit: func(s *store.SignOn) { s.ClientAuth = sso.AuthPrivateKey }, auth: sso.AuthPrivateKey},
-		"form_post": {edit: func(s *store.SignOn) { s.ResponseMode = sso.ModeFormPost }, auth: sso.AuthBasic},
-		"max_age":   {edit: func(s *store.SignOn) { s.MaxAge = time.Hour }, auth: sso.AuthBasic},
+		"form_post":           {edit: func(s *store.SignOn) { s.ResponseMode = sso.ModeFormPost }, auth: sso.AuthBasic},
+		"max_age":             {edit: func(s *store.SignOn) { s.MaxAge = time.Hour }, auth: sso.AuthBasic},
 		// The ID token does not have the claim, so UserInfo is asked.
 		"oid": {edit: func(s *store.SignOn) { s.MatchClaim = sso.MatchObject }, auth: sso.AuthBasic},
 	} {

@@ -1,0 +1,163 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"usher/licensing"
+	"usher/sso"
+	"usher/store"
+)
+
+// ActionRewrap is the action of the events of secrets that were sealed anew.
+const ActionRewrap = "connection.rewrap"
+
+// Keys are those by which secrets are sealed.
+type Keys interface {
+	AddKey() error     // secrets are sealed by it from now on
+	ForgetKeys() error // all but the one by which secrets are sealed
+}
+
+// Rewrapping asks for all secrets to be sealed by the newest key.
+type Rewrapping struct {
+	NewKey bool `json:"new_key,omitempty"` // make one first
+	Forget bool `json:"forget,omitempty"`  // and forget the others afterwards
+}
+
+// Rewrapped is what came of it.
+type Rewrapped struct {
+	Secrets int `json:"secrets"` // that were sealed anew
+	Keys    int `json:"keys"`    // by which secrets can be opened
+}
+
+// rewrap seals the secrets that are kept by the newest key: those of connections, and of one-time passwords.
+func (h *Handler) rewrap(ctx context.Context, c call) (any, error) {
+	var in Rewrapping
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	h.sealing.Lock()
+	defer h.sealing.Unlock()
+	if in.NewKey {
+		if err := h.keys.AddKey(); err != nil {
+			return nil, problem(http.StatusConflict, "No key can be made: %v.", err)
+		}
+	}
+	companies, err := h.store.ListCompanies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := Rewrapped{}
+	for _, company := range companies {
+		for _, part := range []func(context.Context, call, store.Company) (int, error){h.rewrapConnections, h.rewrapAdmins, h.rewrapPeople} {
+			n, err := part(ctx, c, company)
+			if err != nil {
+				return nil, fmt.Errorf("company %s: %w", company.Name, err)
+			}
+			out.Secrets += n
+		}
+	}
+	if in.Forget {
+		if err := h.keys.ForgetKeys(); err != nil {
+			return nil, problem(http.StatusConflict, "The keys cannot be forgotten: %v.", err)
+		}
+	}
+	out.Keys = h.sealer.Keys()
+	return out, nil
+}
+
+func (h *Handler) rewrapConnections(ctx context.Context, c call, company store.Company) (n int, err error) {
+	h.connections.Lock()
+	defer h.connections.Unlock()
+	all, err := h.store.ListConnections(ctx, company.ID)
+	if err != nil {
+		return 0, err
+	}
+	for _, is := range all {
+		changed := false
+		for _, sealed := range []*string{&is.SignOn.Secret, &is.SignOn.Former} {
+			if *sealed == "" {
+				continue
+			}
+			again, other, err := h.sealer.Rewrap(*sealed, sso.SecretOwner(company.ID, is.ID))
+			if err != nil {
+				return n, fmt.Errorf("connection %s: %w", is.Name, err)
+			}
+			*sealed, changed = again, changed || other
+		}
+		if !changed {
+			continue
+		}
+		events, err := c.event(ActionRewrap, is.ID, nil)
+		if err != nil {
+			return n, err
+		}
+		if _, err := h.store.SetSignOn(ctx, is, events); err != nil { // the sessions go on: the secret is the same
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (h *Handler) rewrapAdmins(ctx context.Context, c call, company store.Company) (n int, err error) {
+	err = h.changeAdmins(ctx, company, func(company store.Company, admins []store.LocalAdmin) error {
+		n = 0
+		for _, is := range admins {
+			if is.TOTP == "" {
+				continue
+			}
+			again, changed, err := h.sealer.Rewrap(is.TOTP, TOTPOwner(company.ID, is.ID))
+			if err != nil {
+				return fmt.Errorf("local admin %s: %w", is.Login, err)
+			}
+			if !changed {
+				continue
+			}
+			is.TOTP = again
+			if err := h.store.PutLocalAdmin(ctx, company, is, nil); err != nil {
+				return err
+			}
+			company.Version++ // which each change of an admin raises
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (h *Handler) rewrapPeople(ctx context.Context, c call, company store.Company) (n int, err error) {
+	const some = 1000
+	after := ""
+	for {
+		page, err := h.store.ListAccounts(ctx, company.ID, store.Query{After: after, Limit: some})
+		if err != nil {
+			return n, err
+		}
+		for _, a := range page.Accounts {
+			if a.TOTP == "" {
+				continue
+			}
+			again, changed, err := h.sealer.Rewrap(a.TOTP, TOTPOwner(company.ID, a.ID))
+			if err != nil {
+				return n, fmt.Errorf("account %s: %w", a.UserName, err)
+			}
+			if !changed {
+				continue
+			}
+			_, err = h.apply(ctx, c, company.ID, licensing.SetTOTP{ID: a.ID, Sealed: again, Replaces: a.TOTP})
+			switch {
+			case err == nil:
+				n++
+			case !errors.Is(err, store.ErrVersion) && !errors.Is(err, store.ErrNotFound): // else it was changed or taken away meanwhile
+				return n, err
+			}
+		}
+		if len(page.Accounts) < some {
+			return n, nil
+		}
+		after = page.Accounts[some-1].ID
+	}
+}
