@@ -53,7 +53,7 @@ func (o SessionOpening) Fits() bool {
 }
 
 // Presence is a session with its account, both as far as a decision takes them: of the session there is no Subject, Provider, IDToken, Address
-// and Agent, of the account no document, terms, extension, identity, set-up, times and queue.
+// and Agent, of the account what names it, Active, the seat, what asks for licenses and roles, MemberType, Role and Epoch.
 type Presence struct {
 	Session Session
 	Account Account // without an ID when it is gone

@@ -25,7 +25,8 @@ func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.
 		}
 	}
 	err = s.write(ctx, func(t *tx) error {
-		if err := t.mayOpen(co, o); err != nil {
+		pk, err := t.mayOpen(co, o)
+		if err != nil {
 			return err
 		}
 		if w != nil {
@@ -33,7 +34,7 @@ func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.
 				return err
 			}
 		}
-		if err := t.insertSession(co, o.Session); err != nil {
+		if err := t.insertSession(co, pk, o.Session); err != nil {
 			return err
 		}
 		return t.log(co, events)
@@ -47,13 +48,14 @@ func (s *Store) OpenSession(ctx context.Context, o store.SessionOpening) (store.
 	return o.Account, nil
 }
 
-// mayOpen holds what a person was let in by against what is stored.
-func (t *tx) mayOpen(co int64, o store.SessionOpening) error {
-	if _, err := t.standing(co, o.Session.Account, o.Account.Version); err != nil {
-		return err
+// mayOpen holds what a person was let in by against what is stored, and gives the pk of the account.
+func (t *tx) mayOpen(co int64, o store.SessionOpening) (pk int64, err error) {
+	st, err := t.standing(co, o.Session.Account, o.Account.Version)
+	if err != nil {
+		return 0, err
 	}
 	if !o.Fits() {
-		return store.ErrVersion
+		return 0, store.ErrVersion
 	}
 	same, err := t.exists("SELECT 1 FROM companies WHERE co = ? AND epoch = ?", co, o.Session.CompanyEpoch)
 	if err == nil && same && o.Session.Connection != "" {
@@ -63,13 +65,13 @@ func (t *tx) mayOpen(co int64, o store.SessionOpening) error {
 	if err == nil && !same {
 		err = store.ErrVersion
 	}
-	return err
+	return st.pk, err
 }
 
-func (t *tx) insertSession(co int64, a store.Session) error {
-	_, err := t.exec(`INSERT INTO sessions (hash, id, co, account, conn, sub, sid, aepoch, cepoch, nepoch, addr, agent, created, seen, expires)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.Hash[:], a.ID, co, a.Account, optional(a.Connection), optional(a.Subject), optional(a.Provider),
+func (t *tx) insertSession(co, pk int64, a store.Session) error {
+	_, err := t.exec(`INSERT INTO sessions (hash, id, co, account, u, conn, sub, sid, aepoch, cepoch, nepoch, addr, agent, created, seen, expires)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Hash[:], a.ID, co, a.Account, pk, optional(a.Connection), optional(a.Subject), optional(a.Provider),
 		a.AccountEpoch, a.CompanyEpoch, a.ConnectionEpoch, optional(a.Address), optional(a.Agent), a.Created, a.Seen, a.Expires)
 	if err == nil && a.IDToken != "" {
 		_, err = t.exec("INSERT INTO session_tokens (hash, id_token, expires) VALUES (?, ?, ?)", a.Hash[:], a.IDToken, a.Expires)
@@ -105,8 +107,8 @@ func (s *Store) Presence(ctx context.Context, hash [32]byte) (found store.Presen
 		var broken error
 		ok, err := c.one(func(r *rows) { found, broken = s.scanPresence(r) },
 			`SELECT s.id, s.co, s.account, s.conn, s.aepoch, s.cepoch, s.nepoch, s.created, s.seen, s.expires,
-				u.id, u.ver, u.un, u.display, u.active, u.license, u.lstate, u.effective, u.seat, u.sstate, u.sources, u.member, u.role, u.roles, u.epoch
-			FROM sessions s LEFT JOIN users u ON u.co = s.co AND u.id = s.account WHERE s.hash = ?`, hash[:])
+				u.id, u.un, u.display, u.active, u.seat, u.sstate, u.sources, u.member, u.role, u.roles, u.epoch
+			FROM sessions s LEFT JOIN users u ON u.pk = s.u AND u.co = s.co AND u.id = s.account WHERE s.hash = ?`, hash[:])
 		if err == nil {
 			err = broken
 		}
@@ -125,16 +127,15 @@ func (s *Store) scanPresence(r *rows) (store.Presence, error) {
 	if r.text(10) == "" {
 		return p, nil
 	}
-	sources, err := decodeList[store.Source](r.text(20))
+	sources, err := decodeList[store.Source](r.text(16))
 	if err != nil {
 		return p, err
 	}
-	roles, err := decodeList[store.RoleSource](r.text(23))
+	roles, err := decodeList[store.RoleSource](r.text(19))
 	p.Account = store.Account{
-		ID: r.text(10), Company: company, Version: r.int(11), UserName: r.text(12), Display: r.text(13), Active: r.bool(14),
+		ID: r.text(10), Company: company, UserName: r.text(11), Display: r.text(12), Active: r.bool(13),
 		Decision: store.Decision{
-			License: r.text(15), LicenseState: r.text(16), Effective: r.text(17), Seat: r.text(18), SeatState: r.text(19), Sources: sources,
-			MemberType: r.text(21), Role: r.text(22), RoleSources: roles, Epoch: r.int(24),
+			Seat: r.text(14), SeatState: r.text(15), Sources: sources, MemberType: r.text(17), Role: r.text(18), RoleSources: roles, Epoch: r.int(20),
 		},
 	}
 	return p, err

@@ -83,9 +83,9 @@ func (m *Map) Presence(ctx context.Context, hash [32]byte) (store.Presence, erro
 		return p, nil
 	}
 	p.Account = store.Account{
-		ID: a.ID, Company: a.Company, Version: a.Version, UserName: a.UserName, Display: a.Display, Active: a.Active,
+		ID: a.ID, Company: a.Company, UserName: a.UserName, Display: a.Display, Active: a.Active,
 		Decision: store.Decision{
-			License: a.License, LicenseState: a.LicenseState, Effective: a.Effective, Seat: a.Seat, SeatState: a.SeatState, Sources: a.Sources,
+			Seat: a.Seat, SeatState: a.SeatState, Sources: a.Sources,
 			MemberType: a.MemberType, Role: a.Role, RoleSources: a.RoleSources, Epoch: a.Epoch,
 		},
 	}

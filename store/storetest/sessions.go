@@ -199,10 +199,9 @@ func testSessions(f *fixture) {
 	bare.Subject, bare.Provider, bare.Address, bare.Agent = "", "", "", ""
 	f.same("session of the presence", present.Session, bare)
 	f.same("account of the presence", present.Account, store.Account{
-		ID: ada.ID, Company: f.company, Version: ada.Version, UserName: "ada", Display: ada.Display, Active: true,
+		ID: ada.ID, Company: f.company, UserName: "ada", Display: ada.Display, Active: true,
 		Decision: store.Decision{
-			License: pro, LicenseState: store.StateWaiting, Effective: "video-pro", Sources: ada.Sources, MemberType: "coworker", Role: "standard",
-			RoleSources: ada.RoleSources, Epoch: 3,
+			Sources: ada.Sources, MemberType: "coworker", Role: "standard", RoleSources: ada.RoleSources, Epoch: 3,
 		},
 	})
 	_, err = f.Presence(f.ctx, sha256.Sum256([]byte("nobody")))

@@ -41,6 +41,7 @@ CREATE TABLE sessions (
 	id       TEXT NOT NULL,
 	co       INTEGER NOT NULL,
 	account  TEXT NOT NULL,
+	u        INTEGER NOT NULL, -- the account's pk, which no other account will have
 	conn     TEXT,
 	sub      TEXT,
 	sid      TEXT,
