@@ -11,7 +11,7 @@ import (
 // by that, whether or not their records are still there.
 type Session struct {
 	Hash    [32]byte // SHA-256 of the token
-	ID      string   // what people call it by; says nothing about the token
+	ID      string   // what people call it by; says nothing about the token. Ids sort in the order of creation
 	Company string
 	Account string
 

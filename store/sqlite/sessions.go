@@ -157,9 +157,9 @@ func (s *Store) ListSessions(ctx context.Context, company, account, before strin
 			where, args = where+" AND account = ?", append(args, account)
 		}
 		if before != "" {
-			where, args = where+" AND pk < (SELECT pk FROM sessions WHERE co = ? AND id = ?)", append(args, co, before)
+			where, args = where+" AND id < ?", append(args, before)
 		}
-		r := c.query("SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY pk DESC LIMIT ?", append(args, max(limit, 0))...)
+		r := c.query("SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY id DESC LIMIT ?", append(args, max(limit, 0))...)
 		defer r.close()
 		for r.next() {
 			all = append(all, s.scanSession(r))

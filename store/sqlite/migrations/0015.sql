@@ -36,9 +36,8 @@ CREATE TABLE logout_tokens (
 CREATE INDEX logout_tokens_expires ON logout_tokens (expires);
 
 CREATE TABLE sessions (
-	pk       INTEGER PRIMARY KEY,
-	hash     BLOB NOT NULL UNIQUE, -- SHA-256
-	id       TEXT NOT NULL,
+	hash     BLOB PRIMARY KEY, -- SHA-256
+	id       TEXT NOT NULL, -- in the order of creation
 	co       INTEGER NOT NULL,
 	account  TEXT NOT NULL,
 	u        INTEGER NOT NULL, -- the account's pk, which no other account will have
@@ -54,7 +53,7 @@ CREATE TABLE sessions (
 	seen     INTEGER,
 	expires  INTEGER,
 	UNIQUE (co, id)
-);
+) WITHOUT ROWID; -- found in one step by the hash
 -- Apart, so that the sessions, which every request asks for, stay small.
 CREATE TABLE session_tokens (
 	pk       INTEGER PRIMARY KEY,
@@ -63,8 +62,7 @@ CREATE TABLE session_tokens (
 	expires  INTEGER
 );
 CREATE INDEX session_tokens_expires ON session_tokens (expires);
-CREATE INDEX sessions_co ON sessions (co);
-CREATE INDEX sessions_account ON sessions (co, account, pk);
+CREATE INDEX sessions_account ON sessions (co, account, id);
 CREATE INDEX sessions_sub ON sessions (conn, sub) WHERE conn IS NOT NULL;
 CREATE INDEX sessions_sid ON sessions (conn, sid) WHERE sid IS NOT NULL;
 CREATE INDEX sessions_expires ON sessions (expires);
