@@ -54,6 +54,8 @@
 //	seats that grow by themselves     TestOverage
 //	the company's tier                TestSetCompany_tier
 //	the end of a hold                 TestDirectory_holdEnds
+//	signing in                        TestSignIn, TestSignIn_storm, TestSignIn_superAdmin, app TestNginx
+//	the end of sessions               TestHolds, app TestRevocation
 //	the guard against mass losses     TestBreaker, TestBreaker_group
 //
 // The command line is a client of the admin API; its scripts are in cmd/usher/testdata/script.

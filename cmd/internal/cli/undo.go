@@ -55,31 +55,3 @@ func (cmd *undoCommand) Run(env *environment) error {
 		return err
 	})
 }
-
-type auditCommand struct {
-	folder
-	Company string `help:"The company." required:"" placeholder:"NAME"`
-	Limit   int    `help:"How many of the latest events." default:"50" placeholder:"N"`
-}
-
-func (cmd *auditCommand) Run(env *environment) error {
-	return cmd.with(env, func(c *adminapi.Client) error {
-		latest := []adminapi.Event{}
-		f := adminapi.EventFilter{Limit: 1000}
-		for {
-			page, err := c.Events(env.ctx, cmd.Company, f)
-			if err != nil {
-				return err
-			}
-			latest = append(latest, page.Items...)
-			latest = latest[max(0, len(latest)-max(cmd.Limit, 0)):]
-			if f.After = page.Next; f.After == "" {
-				break
-			}
-		}
-		return printList(env.stdout, cmd.JSON, latest, "Nothing has happened yet.", table.Row{"event", "time", "what", "of", "by", "request"},
-			func(e adminapi.Event) table.Row {
-				return table.Row{e.Seq, e.Time.Format(time.DateTime), e.Action, e.Target, e.Actor.Kind + " " + e.By, e.Request}
-			})
-	})
-}
