@@ -4,10 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"usher/licensing"
 	"usher/store"
@@ -353,7 +359,24 @@ func TestSignIn_storm(t *testing.T) {
 
 // TestOutcomes: every end of a sign-in says what it is to the person and to admins.
 func TestOutcomes(t *testing.T) {
+	var all strings.Builder
+	defer func() {
+		file := filepath.Join("testdata", "outcomes.txt")
+		if *update {
+			if err := os.WriteFile(file, []byte(all.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), all.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}()
 	for _, r := range licensing.Outcomes() {
+		fmt.Fprintf(&all, "%s\n  to the person: %s %s\n  to admins: %s %s (%s)\n", r, r.Told(), r.Advice(), r.Sentence(), r.Fix(), r.Who())
 		if r.Told() == "" || r.Advice() == "" || r.Sentence() == "" || r.Fix() == "" || r.Who() == "" {
 			t.Errorf("%s: told %q, advice %q, sentence %q, fix %q, who %q", r, r.Told(), r.Advice(), r.Sentence(), r.Fix(), r.Who())
 		}

@@ -77,6 +77,9 @@ func (a *App) open(ctx context.Context, c Config) error {
 		return err
 	}
 	a.url = c.publicURL(a.public.Addr())
+	if insecure(a.url) {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "nobody can sign in over plain http: browsers keep the cookies of a sign-in only over https; set public_url to an https address")
+	}
 	if a.signOn, err = a.folder.signOn(a.url, c.SignOn); err != nil {
 		return fmt.Errorf("single sign-on: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -154,4 +155,14 @@ func forwardedFor(header []string, known func(netip.Addr) bool) string {
 		}
 	}
 	return last
+}
+
+// insecure says whether browsers would not keep a sign-in's cookies, which they do over https and on their own machine.
+func insecure(publicURL string) bool {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Scheme == "https" || u.Hostname() == "localhost" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !ip.IsLoopback()
 }
