@@ -31,11 +31,30 @@ func (x *exchange) callback() error {
 	if s.Test {
 		return x.showTest(answer, s)
 	}
+	if err := x.elsewhere(s); err != nil {
+		return err
+	}
 	who, got, err := x.prove(answer, s)
 	if err != nil {
 		return err
 	}
 	return x.letIn(s, who, got)
+}
+
+// elsewhere refuses an answer to somebody who has signed in to another company since they began: it would take that one's place unasked.
+func (x *exchange) elsewhere(s store.SignIn) error {
+	hash := x.former()
+	if hash == s.Session || hash == ([32]byte{}) {
+		return nil
+	}
+	there, err := x.Store.Session(x.ctx, hash)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && there.Company == x.company.ID:
+		return nil
+	case err != nil:
+		return fmt.Errorf("session: %w", err)
+	}
+	return &denial{reason: licensing.StateExpired, kind: "session", detail: "The person has signed in to another company since the sign-in was begun."}
 }
 
 // closed is the error of an answer that belongs to no sign-in. Where nobody can sign in, outsiders learn no more than that.

@@ -68,14 +68,14 @@ type Rates struct {
 	Starts    int // sign-ins begun from one address; 20
 	Company   int // sign-ins begun in one company, and answers that come to one; 300
 	Callbacks int // answers that come from one address; 60
-	Logouts   int // logout tokens that come to one connection; 60
+	Logouts   int // genuine logout tokens that come to one connection; 600
 }
 
 func (r Rates) filled() Rates {
 	for _, rate := range []struct {
 		value   *int
 		instead int
-	}{{&r.Starts, 20}, {&r.Company, 300}, {&r.Callbacks, 60}, {&r.Logouts, 60}} {
+	}{{&r.Starts, 20}, {&r.Company, 300}, {&r.Callbacks, 60}, {&r.Logouts, 600}} {
 		if *rate.value == 0 {
 			*rate.value = rate.instead
 		}
@@ -319,7 +319,7 @@ func (x *exchange) note(r licensing.Refused) {
 	}
 	x.noted = true
 	r.Company, r.Request, r.Connection, r.Issuer, r.Subject, r.Address = x.company.ID, x.ref, x.connection.ID, x.issuer, x.subject, x.address()
-	if x.status != http.StatusNotFound {
+	if x.status != http.StatusNotFound && r.Code != string(licensing.PasswordWrong) {
 		x.Directory.Note(x.ctx, r)
 		return
 	}

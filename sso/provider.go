@@ -66,6 +66,8 @@ type entry struct {
 	known  *provider // nil: never had
 	tried  time.Time // when it was last tried in vain
 	failed error     // and why
+	// distrusted says that the provider has said since then what it should not: what is known of it is not used until it says what it should.
+	distrusted bool
 }
 
 func newProviders(n Network, clock func() time.Time) *providers {
@@ -78,8 +80,8 @@ func (s *providers) get(ctx context.Context, n store.Connection) (*provider, err
 	e.mu.Lock()
 	now := s.clock()
 	known, resting, failed := e.known, now.Sub(e.tried) < retryEvery, e.failed
+	usable := known != nil && now.Sub(known.fetched) < staleFor && !e.distrusted
 	e.mu.Unlock()
-	usable := known != nil && now.Sub(known.fetched) < staleFor && (failed == nil || denialOf(failed).reason == licensing.IdPUnavailable)
 	switch {
 	case usable && (now.Sub(known.fetched) < metadataFresh || resting):
 		return known, nil
@@ -92,9 +94,10 @@ func (s *providers) get(ctx context.Context, n store.Connection) (*provider, err
 		defer e.mu.Unlock()
 		if err != nil {
 			e.tried, e.failed = s.clock(), err
+			e.distrusted = e.distrusted || denialOf(err).reason != licensing.IdPUnavailable
 			return nil, err
 		}
-		e.known, e.tried, e.failed = p, time.Time{}, nil
+		e.known, e.tried, e.failed, e.distrusted = p, time.Time{}, nil, false
 		return p, nil
 	})
 	var got any

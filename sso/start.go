@@ -293,7 +293,8 @@ func (x *exchange) clientKeys() error {
 	if err := x.findConnection(); err != nil {
 		return err
 	}
-	if x.connection.SignOn.ClientAuth != AuthPrivateKey {
+	closed := x.connection.SignOn.State == store.SignOnDisabled || x.company.Tier != licensing.TierVideoProPlus
+	if x.connection.SignOn.ClientAuth != AuthPrivateKey || closed {
 		return deny(licensing.SSONotConfigured)
 	}
 	set := struct {

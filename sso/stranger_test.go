@@ -166,6 +166,17 @@ func TestStranger_swap(t *testing.T) {
 	if status, _ := b.session(); status != http.StatusOK {
 		t.Errorf("alice's session: %d", status)
 	}
+	// Nor by an answer that is held back until she has signed in.
+	c := w.browser()
+	held := evil.Authorize(c.get("/sso/globex").location(), ssotest.Person{Subject: "mallory"})
+	c.wantIn("alice", c.signIn(alice))
+	if a := c.do(held.Request()); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("an answer that was held back: %d to %q", a.StatusCode, a.location())
+	}
+	if status, _ := c.session(); status != http.StatusOK {
+		t.Errorf("alice's session: %d", status)
+	}
+	c.post("/sso/logout", nil)
 	a := come("same-origin", "document") // she has clicked
 	if a = b.do(evil.Authorize(a.location(), ssotest.Person{Subject: "mallory"}).Request()); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("by her own click: %d", a.StatusCode)
@@ -263,6 +274,11 @@ func TestProvider_another(t *testing.T) {
 		if a := w.browser().get("/sso/acme"); a.StatusCode != http.StatusServiceUnavailable || w.lastRefusal() != "discovery_issuer" {
 			t.Errorf("%d %s", a.StatusCode, w.lastRefusal())
 		}
+	}
+	w.idp.Serve("discovery", ssotest.Status(500)) // and then it is down
+	w.pass(time.Minute)
+	if a := w.browser().get("/sso/acme"); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("down: %d to %q", a.StatusCode, a.location())
 	}
 }
 

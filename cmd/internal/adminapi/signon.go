@@ -79,7 +79,7 @@ func (h *Handler) getSignOn(ctx context.Context, c call, company store.Company) 
 	if err != nil {
 		return nil, err
 	}
-	return h.showSignOn(company, n, nil)
+	return h.showSignOn(company, n, nil), nil
 }
 
 // withSignOn finds the connection that the path names, and refuses one without single sign-on.
@@ -140,12 +140,17 @@ func (h *Handler) withChange(n *store.Connection, in SignOnChange) error {
 	if err := h.giveSecret(n, was, in.ClientSecret); err != nil {
 		return err
 	}
-	if s.State == store.SignOnTested && sso.Unproven(was, *s) { // what was tried out was something else
+	if (s.State == store.SignOnTested || s.State == store.SignOnDisabled) && sso.Unproven(was, *s) { // what was tried out was something else
 		s.State = store.SignOnDraft
 	}
 	switch in.State {
 	case "":
-	case store.SignOnDraft, store.SignOnActive, store.SignOnDisabled:
+	case store.SignOnDisabled:
+		if was.State != store.SignOnActive && was.State != store.SignOnDisabled {
+			return problem(http.StatusConflict, "Single sign-on by the connection is not active, so there is nothing to disable.")
+		}
+		s.State = in.State
+	case store.SignOnDraft, store.SignOnActive:
 		s.State = in.State
 	default:
 		return problem(http.StatusBadRequest, "The state cannot be set to %q; it is set to draft, active or disabled, and tested by a test.", in.State)
@@ -181,10 +186,9 @@ func (h *Handler) giveSecret(n *store.Connection, was store.SignOn, secret strin
 func (h *Handler) maySet(ctx context.Context, was, is store.Connection, in SignOnChange) ([]sso.Check, error) {
 	active := is.SignOn.State == store.SignOnActive
 	begins := active && was.SignOn.State != store.SignOnActive
-	if begins && was.SignOn.State == store.SignOnDraft || begins && was.SignOn.State == "" || begins && sso.Unproven(was.SignOn, is.SignOn) {
-		if !in.Untested {
-			return nil, problem(http.StatusConflict, "Nobody has tried these settings out: sign in once by \"usher connection test\", or activate them as they are with untested (--untested).")
-		}
+	proven := was.SignOn.State != store.SignOnDraft && was.SignOn.State != "" && !sso.Unproven(was.SignOn, is.SignOn)
+	if active && !proven && !in.Untested {
+		return nil, problem(http.StatusConflict, "Nobody has tried these settings out: sign in once by \"usher connection test\", or activate them as they are with untested (--untested).")
 	}
 	if !sso.Unproven(was.SignOn, is.SignOn) && !begins {
 		return nil, nil
@@ -206,15 +210,9 @@ func (h *Handler) storeSignOn(ctx context.Context, c call, company store.Company
 	if ends {
 		is.Epoch++
 	}
-	from, err := h.showSignOn(company, was, nil)
-	if err != nil {
-		return nil, err
-	}
-	to, err := h.showSignOn(company, is, nil)
-	if err != nil {
-		return nil, err
-	}
-	events, err := c.event(action, is.ID, map[string]any{"from": from, "to": to, "sessionsEnded": ends})
+	events, err := c.event(action, is.ID, map[string]any{
+		"from": h.showSignOn(company, was, nil), "to": h.showSignOn(company, is, nil), "sessionsEnded": ends,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +223,7 @@ func (h *Handler) storeSignOn(ctx context.Context, c call, company store.Company
 	if err != nil {
 		return nil, fmt.Errorf("single sign-on of connection %s: %w", is.Name, err)
 	}
-	return h.showSignOn(company, stored, checks)
+	return h.showSignOn(company, stored, checks), nil
 }
 
 func (h *Handler) rotateSecret(ctx context.Context, c call, company store.Company) (any, error) {
@@ -278,10 +276,10 @@ func (h *Handler) testSignOn(ctx context.Context, c call, company store.Company)
 }
 
 // showSignOn shows the settings of a connection; nothing where there are none.
-func (h *Handler) showSignOn(company store.Company, n store.Connection, checks []sso.Check) (*SignOn, error) {
+func (h *Handler) showSignOn(company store.Company, n store.Connection, checks []sso.Check) *SignOn {
 	s := n.SignOn
 	if s.State == "" {
-		return nil, nil
+		return nil
 	}
 	shown := &SignOn{
 		State: s.State, Issuer: s.Issuer, ClientID: s.ClientID, ClientAuth: s.ClientAuth, MatchClaim: s.MatchClaim, ResponseMode: s.ResponseMode,
@@ -292,10 +290,9 @@ func (h *Handler) showSignOn(company store.Company, n store.Connection, checks [
 	if s.ClientAuth == sso.AuthPrivateKey {
 		shown.KeysURI = h.signOn.KeysURI(company, n)
 	}
-	secret, err := h.sealer.Open(s.Secret, sso.SecretOwner(n.Company, n.ID))
-	if err != nil {
-		return nil, fmt.Errorf("the secret of connection %s: %w", n.Name, err)
+	// One that cannot be opened, because its key is lost, is shown without: so it can be replaced.
+	if secret, err := h.sealer.Open(s.Secret, sso.SecretOwner(n.Company, n.ID)); err == nil {
+		shown.Fingerprint = sso.NewSecret(secret).Fingerprint()
 	}
-	shown.Fingerprint = sso.NewSecret(secret).Fingerprint()
-	return shown, nil
+	return shown
 }

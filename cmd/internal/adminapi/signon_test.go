@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/sso"
 	"usher/sso/ssotest"
@@ -79,7 +80,9 @@ func TestSignOn(t *testing.T) {
 		t.Errorf("epoch %d after the secret was changed, %v", c.Epoch, err)
 	}
 
-	keyed, err := d.SetSignOn(ctx, "acme", "okta", SignOnChange{ClientAuth: pointer(sso.AuthPrivateKey)})
+	_, err = d.SetSignOn(ctx, "acme", "okta", SignOnChange{ClientAuth: pointer(sso.AuthPrivateKey)})
+	wantWords(t, "other settings while it is active", err, http.StatusConflict, "tried these settings out")
+	keyed, err := d.SetSignOn(ctx, "acme", "okta", SignOnChange{ClientAuth: pointer(sso.AuthPrivateKey), Untested: true})
 	if err != nil || keyed.KeysURI == "" {
 		t.Fatalf("%+v, %v", keyed, err)
 	}
@@ -95,7 +98,7 @@ func TestSignOn(t *testing.T) {
 	if test, err = d.TestSignOn(ctx, "acme", "okta"); err != nil || test.URL != "" || test.Checks[0].Passed || test.Checks[0].Code != "idp_unavailable" {
 		t.Errorf("test of a provider that is down: %+v, %v", test, err)
 	}
-	elsewhere := SignOnChange{MatchClaim: pointer("oid")}
+	elsewhere := SignOnChange{MatchClaim: pointer("oid"), Untested: true}
 	_, err = d.SetSignOn(ctx, "acme", "okta", elsewhere)
 	wantWords(t, "while the provider is down", err, http.StatusBadRequest, "500")
 	elsewhere.Unchecked, elsewhere.State = true, store.SignOnDraft
@@ -103,6 +106,8 @@ func TestSignOn(t *testing.T) {
 		t.Errorf("unchecked: %+v, %v", made, err)
 	}
 
+	_, err = d.SetSignOn(ctx, "acme", "okta", SignOnChange{State: store.SignOnDisabled})
+	wantWords(t, "a draft disabled", err, http.StatusConflict, "nothing to disable")
 	if got, err := d.SignOn(ctx, "acme", "okta"); err != nil || got.Fingerprint != made.Fingerprint {
 		t.Errorf("read: %+v, %v", got, err)
 	}
@@ -116,6 +121,25 @@ func TestSignOn(t *testing.T) {
 		if b, err := json.Marshal(e); err != nil || strings.Contains(string(b), secret) || strings.Contains(string(b), "PRIVATE KEY") {
 			t.Errorf("event %s, %v", b, err)
 		}
+	}
+}
+
+// TestSignOn_lostKey: whose secret cannot be opened any more is given another.
+func TestSignOn_lostKey(t *testing.T) {
+	d := newDesk(t)
+	d.acme(t)
+	ctx := t.Context()
+	idp := ssotest.New(t)
+	settings := SignOnChange{Issuer: pointer(idp.Issuer()), ClientID: pointer("usher"), ClientSecret: "secret", State: "active", Untested: true}
+	if _, err := d.SetSignOn(ctx, "acme", "okta", settings); err != nil {
+		t.Fatal(err)
+	}
+	d.keys.sealer.SetKeys([credential.KeySize]byte{99})
+	if shown, err := d.SignOn(ctx, "acme", "okta"); err != nil || shown.Fingerprint != "" {
+		t.Errorf("%+v, %v", shown, err)
+	}
+	if after, err := d.RotateSecret(ctx, "acme", "okta", "another"); err != nil || after.Fingerprint == "" {
+		t.Errorf("%+v, %v", after, err)
 	}
 }
 
