@@ -365,7 +365,7 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 		}
 		apply(s, &after, draft)
 		if repoints(c, before, after) {
-			return before, nil, refuse(SuperAdminRequired, "The externalId of a Super Admin who has not come through the identity provider yet is for Super Admins to change: whoever is known by it there signs in as one.")
+			return before, nil, refuse(SuperAdminRequired, "The externalId of a Super Admin who has not come through the identity provider yet is for Super Admins to change, and their account for Super Admins to open again: whoever is known by the externalId there signs in as one.")
 		}
 		if draft.Moved && d.becomesGuest(s.company, draft) {
 			demote(&after)
@@ -378,9 +378,13 @@ func (d *Directory) updateAccount(ctx context.Context, c Change, do UpdateAccoun
 	})
 }
 
-// repoints says whether a change decides who will sign in as a Super Admin, though whoever makes it may not make one.
+// repoints says whether a change decides who will sign in as a Super Admin, though whoever makes it may not make one. To close an account is
+// refused to nobody, whatever comes with it; so it matters who opens it again.
 func repoints(c Change, before, after store.Account) bool {
-	if before.Role != RoleSuperAdmin || before.Identity.Subject != "" || before.ExternalID == after.ExternalID {
+	if before.Role != RoleSuperAdmin || before.Identity.Subject != "" || !after.Active {
+		return false
+	}
+	if before.Active && before.ExternalID == after.ExternalID {
 		return false
 	}
 	return weakHand(c) || c.Actor.Kind == actorConnection

@@ -26,7 +26,7 @@ func Holds(c store.Company, a *store.Account, n *store.Connection, s store.Sessi
 	case reason != "":
 	case a.Epoch != s.AccountEpoch || c.Epoch != s.CompanyEpoch || n != nil && n.Epoch != s.ConnectionEpoch:
 		reason = SessionEnded
-	case !now.Before(s.Expires):
+	case !now.Before(expires(c, s)):
 		reason = SessionExpired
 	case now.Sub(s.Seen) >= idle:
 		reason = SessionIdle
@@ -37,8 +37,18 @@ func Holds(c store.Company, a *store.Account, n *store.Connection, s store.Sessi
 // SessionEnds says when a session ends if it is not used any more.
 func SessionEnds(c store.Company, s store.Session) time.Time {
 	idle, _ := SessionLimits(c)
-	if unused := s.Seen.Add(idle); unused.Before(s.Expires) {
+	end := expires(c, s)
+	if unused := s.Seen.Add(idle); unused.Before(end) {
 		return unused
+	}
+	return end
+}
+
+// expires says when a session ends however much it is used: a limit that was lowered since holds for it too.
+func expires(c store.Company, s store.Session) time.Time {
+	_, most := SessionLimits(c)
+	if end := s.Created.Add(most); end.Before(s.Expires) {
+		return end
 	}
 	return s.Expires
 }

@@ -248,6 +248,14 @@ func TestHolds(t *testing.T) {
 			func(w *world, _ string) { w.now = w.now.Add(licensing.SessionMaxLimit) }, func(*world, string) {},
 			licensing.SessionExpired, licensing.SessionExpired,
 		},
+		"the most is less now": {
+			func(w *world, _ string) {
+				most := time.Hour
+				w.apply(licensing.SetCompany{SessionMax: &most})
+				w.now = w.now.Add(most)
+			}, func(*world, string) {},
+			licensing.SessionExpired, licensing.SessionExpired,
+		},
 		"deleted": {
 			func(w *world, id string) { w.apply(licensing.DeleteAccount{ID: id}) }, func(w *world, _ string) { w.person("ada", plus) },
 			licensing.UserDeactivated, licensing.SessionEnded,
@@ -404,6 +412,29 @@ func TestSignIn_superAdmin(t *testing.T) {
 		}
 	}
 	w.wantSignIn("mallory", c, "mallory", "ext-mallory", licensing.NotProvisioned)
+	put := func(active bool, externalID string) licensing.UpdateAccount {
+		return licensing.UpdateAccount{ID: carol, Connection: "okta", Edit: func(a store.Account) (licensing.Draft, error) {
+			return licensing.Draft{
+				UserName: a.UserName, ExternalID: externalID, Display: a.Display, Active: active, Email: "carol@acme.example",
+				Doc: fmt.Appendf(nil, `{"active":%t,"externalId":%q,"userName":"carol"}`, active, externalID),
+			}, nil
+		}}
+	}
+	connection := licensing.Change{Company: w.company, Actor: store.Actor{Kind: "connection", ID: "okta"}, MayAssign: true}
+	for _, step := range []struct {
+		active, refused bool
+	}{{active: false}, {active: true, refused: true}} { // closed in one go, and not opened again by the same hand
+		connection.Do = put(step.active, "ext-mallory")
+		if _, err := w.dir.Apply(t.Context(), connection); (err != nil) != step.refused {
+			t.Errorf("active %t: %v", step.active, err)
+		}
+	}
+	w.wantSignIn("mallory", c, "mallory", "ext-mallory", licensing.UserDeactivated)
+	superAdmin := licensing.Change{Company: w.company, Actor: store.Actor{Kind: "admin", ID: "b"}, MayAssign: true}
+	superAdmin.Do = put(true, "ext-carol")
+	if _, err := w.dir.Apply(t.Context(), superAdmin); err != nil {
+		t.Error(err)
+	}
 	w.wantSignIn("carol", c, "carol", "ext-carol", "")
 	unlink := licensing.Change{Company: w.company, Actor: store.Actor{Kind: "admin", ID: "a"}, Do: licensing.Unlink{ID: carol}}
 	if _, err := w.dir.Apply(t.Context(), unlink); err == nil {

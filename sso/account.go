@@ -28,6 +28,7 @@ type mine struct {
 	May                     []string
 	Ends                    time.Time
 	Sessions                []shownSession
+	More                    bool // sessions than are shown
 }
 
 // me shows a person who they are here and where else they are signed in; somebody who is not, why not.
@@ -47,18 +48,15 @@ func (x *exchange) me() error {
 			return x.lacks(licensing.EntitlementMissing, "")
 		}
 	}
-	sessions, err := x.Store.ListSessions(x.ctx, p.Company.ID, p.Account.ID, "", maxShown)
+	sessions, more, err := x.sessionsOf(p)
 	if err != nil {
-		return fmt.Errorf("sessions: %w", err)
+		return err
 	}
 	m := mine{
 		Name: p.Account.Display, UserName: p.Account.UserName, License: p.Verdict.Effective.Name(), May: p.Verdict.Entitlements.Phrases(),
-		Ends: licensing.SessionEnds(p.Company, p.Session),
+		Ends: licensing.SessionEnds(p.Company, p.Session), More: more,
 	}
 	for _, s := range sessions {
-		if _, reason := licensing.Holds(p.Company, &p.Account, p.connectionFor(s), s, x.now); reason != "" {
-			continue
-		}
 		m.Sessions = append(m.Sessions, shownSession{
 			ID: s.ID, By: Presence{Session: s}.by(), Agent: agentName(s.Agent), Address: s.Address, Since: s.Created, Seen: s.Seen, Current: s.ID == p.Session.ID,
 		})
@@ -71,6 +69,30 @@ func (x *exchange) me() error {
 	}
 	x.render(page{Kind: "me", Title: "You are signed in to " + p.Company.Display + ".", Data: m})
 	return nil
+}
+
+// sessionsOf gives the sessions of a person that are still good, as many as are shown, and says whether there are more.
+func (x *exchange) sessionsOf(p Presence) (good []store.Session, more bool, err error) {
+	const page = 200
+	for after := ""; ; {
+		sessions, err := x.Store.ListSessions(x.ctx, p.Company.ID, p.Account.ID, after, page)
+		if err != nil {
+			return nil, false, fmt.Errorf("sessions: %w", err)
+		}
+		for _, s := range sessions {
+			if _, reason := licensing.Holds(p.Company, &p.Account, p.connectionFor(s), s, x.now); reason != "" {
+				continue
+			}
+			if len(good) == maxShown {
+				return good, true, nil
+			}
+			good = append(good, s)
+		}
+		if len(sessions) < page {
+			return good, false, nil
+		}
+		after = sessions[page-1].ID
+	}
 }
 
 // connectionFor gives the connection of a session of the same person, as far as it is the one of the session that asks.

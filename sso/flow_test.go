@@ -508,3 +508,21 @@ func TestH44(t *testing.T) {
 		})
 	}
 }
+
+// TestReturn: the address that somebody came for comes back as it was, whether the proxy has encoded it, or only in part, or cannot.
+func TestReturn(t *testing.T) {
+	w := newWorld(t)
+	for query, want := range map[string]string{
+		"return=/app?a=1&b=%2F":         "/app?a=1&b=%2F",
+		"return=%2Fapp%3Fa%3D1%26b%3D2": "/app?a=1&b=2",
+		"return=/app%3Fa%3D1%26b%3D2":   "/app?a=1&b=2",
+		"return=/a%2520b":               "/a%20b",
+		"return=/a%20b?c=%3F":           "/a%20b?c=%3F",
+	} {
+		b := w.browser()
+		a := b.get("/sso/acme?" + query)
+		if a = b.do(w.idp.Authorize(a.location(), alice).Request()); a.location() != want {
+			t.Errorf("%s: to %q, want %q", query, a.location(), want)
+		}
+	}
+}

@@ -199,7 +199,8 @@ type exchange struct {
 	formAction string // origins that forms on the page may lead to
 	status     int
 	code       string // of a denial
-	noted      bool   // whether the audit log has the denial already
+	noted      bool   // whether the audit log, or the server's, has the denial
+	quiet      bool   // whether it is not for the audit log
 }
 
 // maxForm is how many bytes of a form are read.
@@ -300,7 +301,7 @@ func (x *exchange) refuse(err error) {
 func (x *exchange) noteDenial(err error, d *denial) {
 	var refusal *licensing.Refusal
 	switch {
-	case x.company.ID == "" || x.noted || d.reason == licensing.RateLimited:
+	case x.company.ID == "" || x.noted || x.quiet || d.reason == licensing.RateLimited:
 		return
 	case errors.As(err, &refusal):
 		x.noted = true

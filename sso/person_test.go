@@ -261,6 +261,24 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// TestMe_many: of many sessions those are shown that are good, and it is said when there are more.
+func TestMe_many(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn(alice)
+	w.offset.Add(int64(licensing.SessionIdleLimit)) // that one is over
+	var b *browser
+	for range 50 {
+		b, _ = w.signedIn(alice)
+	}
+	if a := b.get("/sso/me"); strings.Count(a.text, `name="session"`) != 49 || strings.Contains(a.text, "There are more") {
+		t.Errorf("%d others", strings.Count(a.text, `name="session"`))
+	}
+	w.signedIn(alice)
+	if a := b.get("/sso/me"); !strings.Contains(a.text, "There are more") {
+		t.Error("no word of the rest")
+	}
+}
+
 // TestMe: a person sees their sessions, and ends one or all.
 func TestMe(t *testing.T) {
 	w := newWorld(t)

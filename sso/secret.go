@@ -17,11 +17,12 @@ import (
 	"log/slog"
 )
 
-// Secret is a text that prints nothing of itself.
-type Secret struct{ text string }
+// Secret is a text that prints nothing of itself. It is behind a pointer because package fmt calls no methods on unexported fields, and would
+// print what is in them.
+type Secret struct{ text *string }
 
 // NewSecret makes one of a text.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 const redacted = "(secret)"
 
@@ -44,16 +45,21 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Empty says whether there is no secret.
-func (s Secret) Empty() bool { return s.text == "" }
+func (s Secret) Empty() bool { return s.reveal() == "" }
 
 // Fingerprint tells secrets apart without telling what they are.
 func (s Secret) Fingerprint() string {
 	const shown = 6 // bytes
-	sum := sha256.Sum256([]byte("usher secret\x00" + s.text))
+	sum := sha256.Sum256([]byte("usher secret\x00" + s.reveal()))
 	return hex.EncodeToString(sum[:shown])
 }
 
-func (s Secret) reveal() string { return s.text }
+func (s Secret) reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // Sealer keeps secrets in a form that is worth nothing without its key, and opens them only for the owner that they were sealed for.
 type Sealer interface {
@@ -71,7 +77,7 @@ func NewKey() (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("sso: %w", err)
 	}
-	return Secret{string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
+	return NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))), nil
 }
 
 // random gives a text of 256 random bits.

@@ -23,7 +23,8 @@ func TestSecret_prints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := fmt.Sprintf("%v %+v %#v %s %q %x %d %v %#v %s", s, s, s, s, s, s, s, h, h, &h) + string(b) + log.String() + fmt.Sprint(fmt.Errorf("%v", h))
+	inside := struct{ s sso.Secret }{s}
+	said := fmt.Sprintf("%v %+v %#v %v", inside, inside, inside, &inside) + fmt.Sprintf("%v %+v %#v %s %q %x %d %v %#v %s", s, s, s, s, s, s, s, h, h, &h) + string(b) + log.String() + fmt.Sprint(fmt.Errorf("%v", h))
 	if strings.Contains(said, "hidden") || strings.Contains(said, fmt.Sprintf("%x", "hidden")) {
 		t.Error(said)
 	}

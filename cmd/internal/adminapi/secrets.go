@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"usher/cmd/internal/credential"
 	"usher/licensing"
 	"usher/sso"
 	"usher/store"
@@ -30,6 +31,7 @@ type Rewrapping struct {
 type Rewrapped struct {
 	Secrets int `json:"secrets"` // that were sealed anew
 	Keys    int `json:"keys"`    // by which secrets can be opened
+	Lost    int `json:"lost"`    // secrets that no key opens any more; they are left as they are
 }
 
 // rewrap seals the secrets that are kept by the newest key: those of connections, and of one-time passwords.
@@ -51,12 +53,10 @@ func (h *Handler) rewrap(ctx context.Context, c call) (any, error) {
 	}
 	out := Rewrapped{}
 	for _, company := range companies {
-		for _, part := range []func(context.Context, call, store.Company) (int, error){h.rewrapConnections, h.rewrapAdmins, h.rewrapPeople} {
-			n, err := part(ctx, c, company)
-			if err != nil {
+		for _, part := range []func(context.Context, call, store.Company, *Rewrapped) error{h.rewrapConnections, h.rewrapAdmins, h.rewrapPeople} {
+			if err := part(ctx, c, company, &out); err != nil {
 				return nil, fmt.Errorf("company %s: %w", company.Name, err)
 			}
-			out.Secrets += n
 		}
 	}
 	if in.Forget {
@@ -68,12 +68,22 @@ func (h *Handler) rewrap(ctx context.Context, c call) (any, error) {
 	return out, nil
 }
 
-func (h *Handler) rewrapConnections(ctx context.Context, c call, company store.Company) (n int, err error) {
+// again gives a secret sealed by the newest key, and whether that is another form of it. One that no key opens is counted.
+func (h *Handler) again(sealed, owner string, out *Rewrapped) (string, bool, error) {
+	again, changed, err := h.sealer.Rewrap(sealed, owner)
+	if errors.Is(err, credential.ErrSealed) {
+		out.Lost++
+		return sealed, false, nil
+	}
+	return again, changed, err
+}
+
+func (h *Handler) rewrapConnections(ctx context.Context, c call, company store.Company, out *Rewrapped) error {
 	h.connections.Lock()
 	defer h.connections.Unlock()
 	all, err := h.store.ListConnections(ctx, company.ID)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, is := range all {
 		changed := false
@@ -81,9 +91,9 @@ func (h *Handler) rewrapConnections(ctx context.Context, c call, company store.C
 			if *sealed == "" {
 				continue
 			}
-			again, other, err := h.sealer.Rewrap(*sealed, sso.SecretOwner(company.ID, is.ID))
+			again, other, err := h.again(*sealed, sso.SecretOwner(company.ID, is.ID), out)
 			if err != nil {
-				return n, fmt.Errorf("connection %s: %w", is.Name, err)
+				return fmt.Errorf("connection %s: %w", is.Name, err)
 			}
 			*sealed, changed = again, changed || other
 		}
@@ -92,24 +102,25 @@ func (h *Handler) rewrapConnections(ctx context.Context, c call, company store.C
 		}
 		events, err := c.event(ActionRewrap, is.ID, nil)
 		if err != nil {
-			return n, err
+			return err
 		}
 		if _, err := h.store.SetSignOn(ctx, is, events); err != nil { // the sessions go on: the secret is the same
-			return n, err
+			return err
 		}
-		n++
+		out.Secrets++
 	}
-	return n, nil
+	return nil
 }
 
-func (h *Handler) rewrapAdmins(ctx context.Context, c call, company store.Company) (n int, err error) {
-	err = h.changeAdmins(ctx, company, func(company store.Company, admins []store.LocalAdmin) error {
-		n = 0
+func (h *Handler) rewrapAdmins(ctx context.Context, _ call, company store.Company, out *Rewrapped) error {
+	before := *out
+	return h.changeAdmins(ctx, company, func(company store.Company, admins []store.LocalAdmin) error {
+		*out = before // it may be called again
 		for _, is := range admins {
 			if is.TOTP == "" {
 				continue
 			}
-			again, changed, err := h.sealer.Rewrap(is.TOTP, TOTPOwner(company.ID, is.ID))
+			again, changed, err := h.again(is.TOTP, TOTPOwner(company.ID, is.ID), out)
 			if err != nil {
 				return fmt.Errorf("local admin %s: %w", is.Login, err)
 			}
@@ -121,28 +132,27 @@ func (h *Handler) rewrapAdmins(ctx context.Context, c call, company store.Compan
 				return err
 			}
 			company.Version++ // which each change of an admin raises
-			n++
+			out.Secrets++
 		}
 		return nil
 	})
-	return n, err
 }
 
-func (h *Handler) rewrapPeople(ctx context.Context, c call, company store.Company) (n int, err error) {
+func (h *Handler) rewrapPeople(ctx context.Context, c call, company store.Company, out *Rewrapped) error {
 	const some = 1000
 	after := ""
 	for {
 		page, err := h.store.ListAccounts(ctx, company.ID, store.Query{After: after, Limit: some})
 		if err != nil {
-			return n, err
+			return err
 		}
 		for _, a := range page.Accounts {
 			if a.TOTP == "" {
 				continue
 			}
-			again, changed, err := h.sealer.Rewrap(a.TOTP, TOTPOwner(company.ID, a.ID))
+			again, changed, err := h.again(a.TOTP, TOTPOwner(company.ID, a.ID), out)
 			if err != nil {
-				return n, fmt.Errorf("account %s: %w", a.UserName, err)
+				return fmt.Errorf("account %s: %w", a.UserName, err)
 			}
 			if !changed {
 				continue
@@ -150,13 +160,13 @@ func (h *Handler) rewrapPeople(ctx context.Context, c call, company store.Compan
 			_, err = h.apply(ctx, c, company.ID, licensing.SetTOTP{ID: a.ID, Sealed: again, Replaces: a.TOTP})
 			switch {
 			case err == nil:
-				n++
+				out.Secrets++
 			case !errors.Is(err, store.ErrVersion) && !errors.Is(err, store.ErrNotFound): // else it was changed or taken away meanwhile
-				return n, err
+				return err
 			}
 		}
 		if len(page.Accounts) < some {
-			return n, nil
+			return nil
 		}
 		after = page.Accounts[some-1].ID
 	}

@@ -135,6 +135,9 @@ func TestSignOn_lostKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.keys.sealer.SetKeys([credential.KeySize]byte{99})
+	if got, err := d.Rewrap(ctx, Rewrapping{}); err != nil || got != (Rewrapped{Keys: 1, Lost: 1}) {
+		t.Errorf("rewrapped: %+v, %v", got, err)
+	}
 	if shown, err := d.SignOn(ctx, "acme", "okta"); err != nil || shown.Fingerprint != "" {
 		t.Errorf("%+v, %v", shown, err)
 	}
@@ -253,10 +256,10 @@ func TestRewrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	company := companyID(t, d)
-	if got, err := d.Rewrap(ctx, Rewrapping{}); err != nil || got != (Rewrapped{0, 1}) {
+	if got, err := d.Rewrap(ctx, Rewrapping{}); err != nil || got != (Rewrapped{Keys: 1}) {
 		t.Errorf("nothing to do: %+v, %v", got, err)
 	}
-	if got, err := d.Rewrap(ctx, Rewrapping{NewKey: true, Forget: true}); err != nil || got != (Rewrapped{3, 1}) {
+	if got, err := d.Rewrap(ctx, Rewrapping{NewKey: true, Forget: true}); err != nil || got != (Rewrapped{Secrets: 3, Keys: 1}) {
 		t.Errorf("rewrapped: %+v, %v", got, err)
 	}
 	if after, err := d.SignOn(ctx, "acme", "okta"); err != nil || after.Fingerprint != made.Fingerprint {

@@ -223,6 +223,9 @@ func (a *App) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	if a.signOn != nil {
+		a.signOn.Settle()
+	}
 	if a.folder != nil {
 		errs = append(errs, a.folder.Close())
 	}

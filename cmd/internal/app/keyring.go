@@ -30,13 +30,16 @@ func (k *keyring) load(env func(string) (string, bool)) error {
 		k.outside = true
 		for _, part := range strings.Split(text, ",") {
 			b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(part))
-			if err != nil || len(b) != credential.KeySize {
+			if err != nil || !k.take(b) {
 				return fmt.Errorf("%s is not %d bytes in base64, or several of these with commas between", keysVariable, credential.KeySize)
 			}
-			k.keys = append(k.keys, [credential.KeySize]byte(b))
 		}
 		k.sealer = credential.NewSealer(k.keys...)
-		return nil
+		return writeSynced(k.file+outsideMark, nil)
+	}
+	// Who forgets the variable would seal by keys that the server does not have.
+	if _, err := os.Stat(k.file + outsideMark); err == nil {
+		return fmt.Errorf("the secrets of this folder are sealed by the keys in the environment variable %s: set it, or remove %s to keep the keys in the folder from now on", keysVariable, k.file+outsideMark)
 	}
 	b, err := os.ReadFile(k.file)
 	switch {
@@ -44,14 +47,25 @@ func (k *keyring) load(env func(string) (string, bool)) error {
 		return k.AddKey()
 	case err != nil:
 		return err
-	case len(b) == 0 || len(b)%credential.KeySize != 0: // another one would make worthless what was sealed with it
+	case !k.take(b): // another one would make worthless what was sealed with it
 		return fmt.Errorf("%s has %d bytes, which is no number of keys of %d: restore it from a backup, or remove it if that does not matter", k.file, len(b), credential.KeySize)
+	}
+	k.sealer = credential.NewSealer(k.keys...)
+	return nil
+}
+
+// outsideMark is behind the name of a file that says that the keys of a folder are in the environment.
+const outsideMark = ".outside"
+
+// take reads keys that stand one behind the other, as in the file.
+func (k *keyring) take(b []byte) bool {
+	if len(b) == 0 || len(b)%credential.KeySize != 0 {
+		return false
 	}
 	for ; len(b) > 0; b = b[credential.KeySize:] {
 		k.keys = append(k.keys, [credential.KeySize]byte(b))
 	}
-	k.sealer = credential.NewSealer(k.keys...)
-	return nil
+	return true
 }
 
 // AddKey makes a key by which secrets are sealed from now on.

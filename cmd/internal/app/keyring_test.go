@@ -65,6 +65,13 @@ func TestKeyring_environment(t *testing.T) {
 	if err := k.AddKey(); err == nil || !strings.Contains(err.Error(), keysVariable) {
 		t.Errorf("another key: %v", err)
 	}
+	if err := (&keyring{file: k.file}).load(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), keysVariable) {
+		t.Errorf("without the variable: %v", err)
+	}
+	both := base64.StdEncoding.EncodeToString(append([]byte(strings.Repeat("x", 32)), make([]byte, 32)...)) // a file with two keys
+	if k, err = load(both); err != nil || k.sealer.Keys() != 2 {
+		t.Errorf("two keys in one: %v", err)
+	}
 	for _, wrong := range []string{"", "x", one + ",", "c2hvcnQ="} {
 		if _, err := load(wrong); err == nil {
 			t.Errorf("%q is taken", wrong)

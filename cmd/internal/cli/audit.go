@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -75,8 +76,18 @@ func (cmd *auditCommand) tell(env *environment, c *adminapi.Client, e adminapi.E
 	}
 	for _, name := range []string{"detail", "issuer", "subject", "address"} {
 		if value, ok := detail[name].(string); ok && value != "" {
-			fmt.Fprintf(&b, "\n  %s: %s", name, value)
+			fmt.Fprintf(&b, "\n  %s: %s", name, printable(value))
 		}
 	}
 	return b.String()
+}
+
+// printable is a text that others have written, without what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }

@@ -22,6 +22,9 @@ func (cmd *secretsRewrap) Run(env *environment) error {
 			return printJSON(env.stdout, done)
 		}
 		fmt.Fprintf(env.stdout, "%d secrets were sealed anew; there are %d keys.\n", done.Secrets, done.Keys)
+		if done.Lost > 0 {
+			fmt.Fprintf(env.stdout, "%d secrets are opened by no key any more: set these connections' secrets and these one-time passwords anew.\n", done.Lost)
+		}
 		return nil
 	})
 }

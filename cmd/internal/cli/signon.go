@@ -236,12 +236,19 @@ type accountSessions struct {
 
 func (cmd *accountSessions) Run(env *environment) error {
 	return cmd.with(env, func(c *adminapi.Client) error {
-		page, err := c.PersonSessions(env.ctx, cmd.Company, cmd.Account, "")
-		if err != nil {
-			return err
+		var sessions []adminapi.PersonSession
+		for after := ""; ; {
+			page, err := c.PersonSessions(env.ctx, cmd.Company, cmd.Account, after)
+			if err != nil {
+				return err
+			}
+			sessions, after = append(sessions, page.Items...), page.Next
+			if after == "" {
+				break
+			}
 		}
 		const minutes = "2006-01-02 15:04"
-		return printList(env.stdout, cmd.JSON, page.Items, "Nobody is signed in.", table.Row{"id", "who", "by", "from", "since", "last used", "good"},
+		return printList(env.stdout, cmd.JSON, sessions, "Nobody is signed in.", table.Row{"id", "who", "by", "from", "since", "last used", "good"},
 			func(s adminapi.PersonSession) table.Row {
 				good := "yes"
 				if !s.Good {
