@@ -180,6 +180,7 @@ func (d *Directory) matching(ctx context.Context, c store.Company, n store.Conne
 		return store.Account{}, refuse(NotProvisioned, "")
 	case len(found) > 1:
 		return store.Account{}, refuse(Ambiguous, "")
+	case found[0].Identity.Subject == in.Subject && found[0].Identity.Issuer == in.Issuer: // linked since it was looked for
 	case found[0].Identity.Subject != "":
 		return found[0], refuse(AlreadyLinked, "")
 	}

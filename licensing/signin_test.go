@@ -441,3 +441,29 @@ func TestSignIn_superAdmin(t *testing.T) {
 		t.Error("a user-admin has unlinked a Super Admin")
 	}
 }
+
+// slowStore finds nobody by identity the first time: another browser of the same person was faster by that much.
+type slowStore struct {
+	store.Store
+	slow atomic.Bool
+}
+
+func (s *slowStore) AccountByIdentity(ctx context.Context, company, issuer, subject string) (store.Account, error) {
+	if s.slow.Swap(false) {
+		return store.Account{}, store.ErrNotFound
+	}
+	return s.Store.AccountByIdentity(ctx, company, issuer, subject)
+}
+
+// TestSignIn_linkedMeanwhile: somebody whose account is linked to them while it is looked for comes in.
+func TestSignIn_linkedMeanwhile(t *testing.T) {
+	s := &slowStore{Store: storetest.NewMap(nil)}
+	w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 1})
+	c := w.idp(store.SignOnActive)
+	w.person("ada", plus)
+	w.wantSignIn("one browser", c, "s", "ext-ada", "")
+	s.slow.Store(true)
+	w.wantSignIn("another browser", c, "s", "ext-ada", "")
+	s.slow.Store(true)
+	w.wantSignIn("somebody else", c, "other", "ext-ada", licensing.AlreadyLinked)
+}
