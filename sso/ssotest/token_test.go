@@ -200,10 +200,12 @@ func TestKey_sets(t *testing.T) {
 	// Each unknown kid is one fetch for go-oidc.
 	verifier, before := newParty(t, p, 0).provider.Verifier(&oidc.Config{ClientID: ssotest.ClientID}), p.Hits("jwks")
 	for i := range 5 {
-		verifier.Verify(t.Context(), p.IDToken(header("kid", fmt.Sprint(i))))
-	}
-	if n := p.Hits("jwks") - before; n < 2 { // one that is not done with yet may serve the next too
-		t.Errorf("%d fetches", n)
+		// A fetch that go-oidc has not put away yet serves the next one too, so that may need another.
+		const most = 100
+		for try := 0; p.Hits("jwks") == before+i && try < most; try++ {
+			verifier.Verify(t.Context(), p.IDToken(header("kid", fmt.Sprint(i, " ", try))))
+		}
+		same(t, "fetches", p.Hits("jwks")-before, i+1)
 	}
 	same(t, "method", p.Requests("jwks")[0].Method, http.MethodGet)
 }
