@@ -17,6 +17,9 @@ var (
 	ErrTooMany = errors.New("the query reads too many records")
 	// ErrBusy: the engine's queue is full; nothing was done and the caller may try again.
 	ErrBusy = errors.New("the store is busy")
+	// ErrUnavailable: the engine could not be reached, or did not say whether it has done what was asked; reading tells. What was under
+	// way is completed or undone, never left half done.
+	ErrUnavailable = errors.New("the store cannot be reached")
 	// ErrClosed: the store was closed, or stopped itself after a failed disk write.
 	ErrClosed = errors.New("the store is closed")
 )

@@ -21,6 +21,9 @@ type SortKey struct {
 	None  bool   // the record has no value
 }
 
+// UsesColumn says whether it looks at more than the document.
+func (s Sort) UsesColumn() bool { return isColumn(s.Path) }
+
 // Key gives the place of a record. A value whose JSON type does not fit the type of the sort is none.
 func (s Sort) Key(r Record) SortKey {
 	var room [256]byte

@@ -132,3 +132,28 @@ type Index struct {
 	// Unique says that at most one record has a given value.
 	Unique bool
 }
+
+// UsesColumns says whether the judge of a filter looks at more than the document.
+func UsesColumns(n Node) bool {
+	some := func(nodes []Node) bool {
+		for _, n := range nodes {
+			if UsesColumns(n) {
+				return true
+			}
+		}
+		return false
+	}
+	switch n := n.(type) {
+	case And:
+		return some(n)
+	case Or:
+		return some(n)
+	case Not:
+		return UsesColumns(n.Node)
+	case Leaf:
+		return isColumn(n.Path)
+	case Element:
+		return isColumn(n.Path)
+	}
+	return false
+}

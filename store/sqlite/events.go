@@ -50,18 +50,8 @@ func (t *tx) log(co int64, events []store.Event) error {
 	for _, e := range events {
 		e.Seq = h.seq + 1
 		h = head{e.Seq, e.Chain(h.hash)}
-		var detail any
-		if e.Detail != nil {
-			detail = string(e.Detail)
-		}
-		quirks, err := encodeList(e.Quirks)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`INSERT INTO events (co, seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash, quirks)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			co, e.Seq, e.Time, e.Kind, e.Action, optional(e.Actor.Kind), optional(e.Actor.ID), optional(e.Door), optional(e.Request),
-			optional(e.Target), detail, h.hash[:], quirks); err != nil {
+		e.Hash = h.hash
+		if err := t.insertEvent(co, e); err != nil {
 			return err
 		}
 	}
@@ -69,32 +59,55 @@ func (t *tx) log(co int64, events []store.Event) error {
 	return nil
 }
 
+// insertEvent stores an event as it is.
+func (t *tx) insertEvent(co int64, e store.Event) error {
+	var detail any
+	if e.Detail != nil {
+		detail = string(e.Detail)
+	}
+	quirks, err := encodeList(e.Quirks)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO events (co, seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash, quirks)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		co, e.Seq, e.Time, e.Kind, e.Action, optional(e.Actor.Kind), optional(e.Actor.ID), optional(e.Door), optional(e.Request),
+		optional(e.Target), detail, e.Hash[:], quirks)
+	return err
+}
+
 // ListEvents implements [store.Events].
 func (s *Store) ListEvents(ctx context.Context, company string, after int64, limit int) ([]store.Event, error) {
 	var events []store.Event
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		r := c.query(`SELECT seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash, quirks
-			FROM events WHERE co = ? AND seq > ? ORDER BY seq LIMIT ?`, co, after, max(limit, 0))
+		r := c.query("SELECT "+eventColumns+" FROM events WHERE co = ? AND seq > ? ORDER BY seq LIMIT ?", co, after, max(limit, 0))
 		defer r.close()
 		for r.next() {
-			e := store.Event{
-				Seq: r.int(0), Time: r.time(1), Kind: r.text(2), Action: r.text(3), Actor: store.Actor{Kind: r.text(4), ID: r.text(5)},
-				Door: r.text(6), Request: r.text(7), Target: r.text(8),
-			}
-			if d := r.text(9); d != "" {
-				e.Detail = json.RawMessage(d)
-			}
-			copy(e.Hash[:], r.blob(10))
-			quirks, err := decodeList[string](r.text(11))
+			e, err := scanEvent(r)
 			if err != nil {
 				return err
 			}
-			e.Quirks = quirks
 			events = append(events, e)
 		}
 		return r.err
 	})
 	return events, err
+}
+
+// eventColumns are what scanEvent reads.
+const eventColumns = "seq, ts, kind, action, actor_kind, actor_id, door, request, target, detail, hash, quirks"
+
+func scanEvent(r *rows) (e store.Event, err error) {
+	e = store.Event{
+		Seq: r.int(0), Time: r.time(1), Kind: r.text(2), Action: r.text(3), Actor: store.Actor{Kind: r.text(4), ID: r.text(5)},
+		Door: r.text(6), Request: r.text(7), Target: r.text(8),
+	}
+	if d := r.text(9); d != "" {
+		e.Detail = json.RawMessage(d)
+	}
+	copy(e.Hash[:], r.blob(10))
+	e.Quirks, err = decodeList[string](r.text(11))
+	return e, err
 }
 
 // AppendEvents implements [store.Events].

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"math"
-	"strings"
 	"time"
 
 	"usher/store"
@@ -282,29 +281,4 @@ func after(prefix []byte) []byte {
 		}
 	}
 	return nil
-}
-
-// usesColumns says whether the judge of a filter looks at more than the document.
-func usesColumns(n query.Node) bool {
-	some := func(nodes []query.Node) bool {
-		for _, n := range nodes {
-			if usesColumns(n) {
-				return true
-			}
-		}
-		return false
-	}
-	switch n := n.(type) {
-	case query.And:
-		return some(n)
-	case query.Or:
-		return some(n)
-	case query.Not:
-		return usesColumns(n.Node)
-	case query.Leaf:
-		return strings.HasPrefix(n.Path, "@")
-	case query.Element:
-		return strings.HasPrefix(n.Path, "@")
-	}
-	return false
 }

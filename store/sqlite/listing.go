@@ -10,13 +10,14 @@ import (
 
 // listing is one list being made: a plan carried out on a snapshot.
 type listing struct {
-	s    *Store
-	ctx  context.Context
-	c    *conn
-	k    kind
-	co   int64
-	q    store.Query
-	emit func(*rows) (size int, err error) // takes a full row onto the page and says how many bytes its document has
+	s       *Store
+	ctx     context.Context
+	c       *conn
+	k       kind
+	company string
+	co      int64
+	q       store.Query
+	emit    func(*rows) (size int, err error) // takes a full row onto the page and says how many bytes its document has
 
 	mark struct { // see marks.before
 		pk            int64
@@ -37,7 +38,7 @@ type listing struct {
 
 // list gives a page of a list to emit, row by row.
 func (s *Store) list(ctx context.Context, k kind, company string, q store.Query, emit func(*rows) (int, error)) (*listing, error) {
-	l := &listing{s: s, ctx: ctx, k: k, co: s.companies.numberOf(company), q: q, emit: emit, total: -1}
+	l := &listing{s: s, ctx: ctx, k: k, company: company, co: s.companies.numberOf(company), q: q, emit: emit, total: -1}
 	if q.Total {
 		l.total = 0
 	}
@@ -94,9 +95,9 @@ func (l *listing) only(src source) error {
 }
 
 func (l *listing) run() error {
-	var key placeKey
+	var key query.Place
 	if l.q.After == "" && l.q.Limit > 0 {
-		key = placeKey{co: l.co, table: l.k.table(), filter: filterKey(l.q.Filter)}
+		key = query.Place{Company: l.company, List: l.k.table(), Filter: query.FilterKey(l.q.Filter)}
 	}
 	if err := l.begin(key); err != nil {
 		return err
@@ -132,22 +133,22 @@ func (l *listing) run() error {
 		return err
 	}
 	if l.q.After == "" && l.q.Sort == nil {
-		key.offset = max(l.q.Offset, 0) + l.shown
-		l.s.places.put(key, l.last)
+		key.Offset = max(l.q.Offset, 0) + l.shown
+		l.s.places.Put(key, l.last)
 	}
 	return nil
 }
 
 // begin finds where the page begins.
-func (l *listing) begin(key placeKey) (err error) {
+func (l *listing) begin(key query.Place) (err error) {
 	l.skip = max(l.q.Offset, 0)
 	if l.q.After != "" {
 		l.from, err = placeAfter(l.c, l.k, l.co, l.q.After)
 		return err
 	}
 	if l.skip > 0 && l.q.Limit > 0 && l.q.Sort == nil {
-		key.offset = l.skip
-		if pk, ok := l.s.places.get(key); ok {
+		key.Offset = l.skip
+		if pk, ok := l.s.places.Get(key); ok {
 			l.from, l.skip = pk, 0
 		}
 	}
@@ -534,7 +535,7 @@ func (l *listing) newMatcher(rest query.Node) *matcher {
 	m := &matcher{l: l, full: true, counts: l.q.Total, columns: l.k.columns()}
 	if rest != nil {
 		m.judge = query.Compile(rest)
-		if !usesColumns(rest) {
+		if !query.UsesColumns(rest) {
 			m.full, m.columns = false, "t.pk, t.doc"
 		}
 	}

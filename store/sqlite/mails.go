@@ -55,16 +55,23 @@ func (s *Store) selectMails(c *conn, rest string, args ...any) ([]store.Mail, er
 	r := c.query("SELECT "+mailColumns+" FROM mails WHERE "+rest, args...)
 	defer r.close()
 	for r.next() {
-		m := store.Mail{
-			ID: r.text(0), Version: r.int(1), Company: s.companies.idOf(r.int(2)), Account: r.text(3), Kind: r.text(4), To: r.text(5), Created: r.time(7),
-			State: r.text(8), Due: r.time(9), Attempts: int(r.int(10)), Error: r.text(11), Done: r.time(12),
-		}
-		if data := r.text(6); data != "" {
-			m.Data = json.RawMessage(data)
-		}
+		m := scanMail(r)
+		m.Company = s.companies.idOf(r.int(2))
 		all = append(all, m)
 	}
 	return all, r.err
+}
+
+// scanMail reads a row of mailColumns, without the company.
+func scanMail(r *rows) store.Mail {
+	m := store.Mail{
+		ID: r.text(0), Version: r.int(1), Account: r.text(3), Kind: r.text(4), To: r.text(5), Created: r.time(7),
+		State: r.text(8), Due: r.time(9), Attempts: int(r.int(10)), Error: r.text(11), Done: r.time(12),
+	}
+	if data := r.text(6); data != "" {
+		m.Data = json.RawMessage(data)
+	}
+	return m
 }
 
 // PostMails implements [store.Outbox].

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usher/store"
+	"usher/store/query"
 )
 
 // TestMarks_deletedMeanwhile deletes an account at each point of a listing in turn, also between the snapshot and what is counted in it:
@@ -58,7 +59,7 @@ func TestMarks_deletedMeanwhile(t *testing.T) {
 			return
 		}
 		s.marks = newMarks() // as after a start
-		s.places = newPlaces(maxPlaces)
+		s.places = query.NewPlaces[int64]()
 	}
 }
 

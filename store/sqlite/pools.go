@@ -124,19 +124,26 @@ func (s *Store) ListPools(ctx context.Context, company string) ([]store.Pool, er
 func (s *Store) selectPools(ctx context.Context, company, where string, args ...any) ([]store.Pool, error) {
 	var pools []store.Pool
 	err := s.readCompany(ctx, company, func(c *conn, co int64) error {
-		r := c.query("SELECT sku, total, reserved, active, held, waiting, ceiling FROM pools WHERE co = ? AND "+where+" ORDER BY sku", append([]any{co}, args...)...)
+		r := c.query("SELECT "+poolColumns+" FROM pools WHERE co = ? AND "+where+" ORDER BY sku", append([]any{co}, args...)...)
 		for r.next() {
-			p := store.Pool{
-				Company: company, License: r.text(0), Total: int(r.int(1)),
-				Reserved: int(r.int(2)), Active: int(r.int(3)), Held: int(r.int(4)), Waiting: int(r.int(5)),
-				Ceiling: int(r.int(6)),
-			}
-			p.Used = p.Reserved + p.Active + p.Held
-			pools = append(pools, p)
+			pools = append(pools, scanPool(r, company))
 		}
 		return r.err
 	})
 	return pools, err
+}
+
+// poolColumns are what scanPool reads.
+const poolColumns = "sku, total, reserved, active, held, waiting, ceiling"
+
+func scanPool(r *rows, company string) store.Pool {
+	p := store.Pool{
+		Company: company, License: r.text(0), Total: int(r.int(1)),
+		Reserved: int(r.int(2)), Active: int(r.int(3)), Held: int(r.int(4)), Waiting: int(r.int(5)),
+		Ceiling: int(r.int(6)),
+	}
+	p.Used = p.Reserved + p.Active + p.Held
+	return p
 }
 
 // CountSeats implements [store.Pools].

@@ -19,14 +19,7 @@ func (s *Store) BeginSignIn(ctx context.Context, i store.SignIn) error {
 // TakeSignIn implements [store.SignIns].
 func (s *Store) TakeSignIn(ctx context.Context, one store.SignIn, at time.Time) (found store.SignIn, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		ok, err := t.one(func(r *rows) {
-			found = store.SignIn{
-				State: one.State, Company: s.companies.idOf(r.int(1)), Connection: r.text(2), SignOn: r.int(3), Nonce: r.text(4), Verifier: r.text(5),
-				Return: r.text(6), Test: r.bool(7), Created: r.time(8), Used: r.time(9),
-			}
-			copy(found.Browser[:], r.blob(0))
-			copy(found.Session[:], r.blob(10))
-		}, "SELECT browser, co, conn, ver, nonce, verifier, ret, test, created, used, session FROM sign_ins WHERE state = ?", one.State[:])
+		ok, err := t.one(func(r *rows) { found = s.scanSignIn(r) }, "SELECT "+signInColumns+" FROM sign_ins WHERE state = ?", one.State[:])
 		if err := orNotFound(ok, err); err != nil || !found.Used.IsZero() || !found.Fits(one) {
 			return err
 		}
@@ -37,6 +30,20 @@ func (s *Store) TakeSignIn(ctx context.Context, one store.SignIn, at time.Time) 
 		return store.SignIn{}, err
 	}
 	return found, nil
+}
+
+// signInColumns are what scanSignIn reads.
+const signInColumns = "state, browser, co, conn, ver, nonce, verifier, ret, test, created, used, session"
+
+func (s *Store) scanSignIn(r *rows) store.SignIn {
+	i := store.SignIn{
+		Company: s.companies.idOf(r.int(2)), Connection: r.text(3), SignOn: r.int(4), Nonce: r.text(5), Verifier: r.text(6),
+		Return: r.text(7), Test: r.bool(8), Created: r.time(9), Used: r.time(10),
+	}
+	copy(i.State[:], r.blob(0))
+	copy(i.Browser[:], r.blob(1))
+	copy(i.Session[:], r.blob(11))
+	return i
 }
 
 // DropSignIns implements [store.SignIns].

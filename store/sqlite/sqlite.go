@@ -24,6 +24,8 @@ type Options struct {
 	Logger *slog.Logger
 	// QueueSize is how many writes may wait before [store.ErrBusy]; 0 means 4096.
 	QueueSize int
+	// Import opens a database, too, into which not all records of another store have been taken over, to complete it.
+	Import bool
 }
 
 // Store is the engine. It implements [store.Store] and is safe for concurrent use.
@@ -36,7 +38,7 @@ type Store struct {
 	companies   companies
 	connections knownConnections
 	index       *dictionary
-	places      *places
+	places      *query.Places[int64]
 	marks       *marks
 	rowsRead    atomic.Int64
 	schemasTurn sync.Mutex  // held while a schema is changed
@@ -47,7 +49,8 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the database usher.db in the folder dir and makes both if they do not exist. It takes the folder for this process:
 // ErrLocked if another has it. Older databases are brought up to date, and indexes that were added are built from all documents,
-// which the context can interrupt; the next Open begins that anew. A database of a newer usher is refused.
+// which the context can interrupt; the next Open begins that anew. A database of a newer usher is refused, and so is one that an
+// import has not completed ([*store.UnfinishedError]).
 func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -66,7 +69,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: locked, places: newPlaces(maxPlaces), marks: newMarks()}
+	s := &Store{lock: locked, places: query.NewPlaces[int64](), marks: newMarks()}
 	if err := s.open(ctx, filepath.Join(dir, "usher.db"), opts); err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
@@ -86,7 +89,10 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if err = migrate(c, migrations(), opts.Logger); err == nil {
+	if err = migrate(c, migrations(), opts.Logger); err == nil && !opts.Import {
+		err = refuseUnfinished(c)
+	}
+	if err == nil {
 		s.index, err = openDictionary(ctx, c, opts.Indexes, opts.Logger)
 	}
 	if err == nil {
@@ -133,6 +139,11 @@ func (s *Store) Commits() int64 { return s.writer.commits.Load() }
 // RowsRead is the number of index entries and documents that reads have looked at since Open.
 func (s *Store) RowsRead() int64 { return s.rowsRead.Load() }
 
+// miscounted counts the pools whose counts are not those of the seats and the queue.
+const miscounted = `SELECT count(*) FROM pools p
+	WHERE reserved + active + held <> (SELECT count(*) FROM seats s WHERE s.co = p.co AND s.sku = p.sku)
+	   OR waiting <> (SELECT count(*) FROM waiting w WHERE w.co = p.co AND w.sku = p.sku)`
+
 // Check reads, writes, and compares the counts of the pools with the seats.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.write(ctx, func(t *tx) error {
@@ -143,9 +154,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	return s.read(ctx, func(c *conn) error {
-		off, err := c.integer(`SELECT count(*) FROM pools p
-			WHERE reserved + active + held <> (SELECT count(*) FROM seats s WHERE s.co = p.co AND s.sku = p.sku)
-			   OR waiting <> (SELECT count(*) FROM waiting w WHERE w.co = p.co AND w.sku = p.sku)`)
+		off, err := c.integer(miscounted)
 		if err == nil && off > 0 {
 			err = fmt.Errorf("sqlite: the counts of %d pools are not those of their seats", off)
 		}

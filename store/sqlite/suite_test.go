@@ -15,3 +15,8 @@ func TestStore(t *testing.T) {
 func TestStore_Reopen(t *testing.T) {
 	storetest.RunReopen(t, func(t *testing.T, dir string, indexes []query.Index) store.Store { return open(t, dir, indexes) })
 }
+
+func TestStore_Transfer(t *testing.T) {
+	fresh := func(t *testing.T, indexes []query.Index) store.Store { return open(t, t.TempDir(), indexes) }
+	storetest.RunTransfer(t, fresh, fresh)
+}

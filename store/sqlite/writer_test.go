@@ -267,20 +267,6 @@ func TestOpen_Newer(t *testing.T) {
 	}
 }
 
-func TestPlaces(t *testing.T) {
-	p := newPlaces(2)
-	key := func(offset int) placeKey { return placeKey{co: 1, table: "users", offset: offset} }
-	p.put(key(1), 10)
-	p.put(key(2), 20)
-	p.put(key(1), 11)
-	p.put(key(3), 30) // drops 2, the one not used for longest
-	for offset, want := range map[int]int64{1: 11, 2: 0, 3: 30} {
-		if pk, ok := p.get(key(offset)); pk != want || ok != (want != 0) {
-			t.Errorf("place %d: %d, %v, want %d", offset, pk, ok, want)
-		}
-	}
-}
-
 // TestWriter_Log: an operation that fails after it wrote to the log leaves no gap there, alone or together with others.
 func TestWriter_Log(t *testing.T) {
 	s := openInternal(t, t.TempDir(), Options{})

@@ -303,6 +303,10 @@ func testFiltersFollow(f *fixture) {
 				}
 			case 1:
 				f.create(f.randomAccount(r, f.draft("x"), fmt.Sprintf("user-%d-%d", round, i)))
+			case 2: // written back with the document that was read: it is found as before
+				if a, err := f.Account(f.ctx, f.company, a.ID); err == nil {
+					f.change(a, func(a *store.Account) { a.Epoch++ })
+				}
 			default:
 				if a, err := f.Account(f.ctx, f.company, a.ID); err == nil {
 					f.change(a, func(a *store.Account) { *a = f.randomAccount(r, *a, a.UserName) })

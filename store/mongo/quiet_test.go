@@ -1,0 +1,43 @@
+package mongo
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"usher/store/mongo/mongotest"
+)
+
+// Quiet opens a store in which nothing goes on beside the operations, so that one makes the same calls each time. It makes nothing ready: the
+// database is that of another store. timeout is how long one call may take; 0: as ever.
+func Quiet(t testing.TB, uri string, timeout time.Duration) *Store {
+	t.Helper()
+	if timeout == 0 {
+		timeout = callTimeout
+	}
+	journal := true
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetTimeout(timeout).SetServerSelectionTimeout(timeout).
+		SetReadPreference(readpref.Primary()).SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(client, client.Database(mongotest.Name(uri)), Options{})
+	s.stop = func() {}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// Ready makes the database of a quiet store ready.
+func (s *Store) Ready(ctx context.Context) error { return s.prepare(ctx) }
+
+// Database gives what the store keeps its documents in.
+func (s *Store) Database() *mongo.Database { return s.db }
