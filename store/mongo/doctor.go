@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,31 +115,50 @@ func (x *examination) underWay() error {
 	return err
 }
 
+// idsOf gives the ids of what is not deleted of a company's accounts or groups.
+func (x *examination) idsOf(c *mongo.Collection, company string) (map[string]bool, error) {
+	ids := map[string]bool{}
+	err := each(&x.export, c, listedAfter(company, ""), bson.D{field("_id", 1)}, func(d opened) error {
+		ids[d.ID] = true
+		return nil
+	}, "_id")
+	return ids, err
+}
+
 // members looks for memberships of accounts and groups that are not there.
 func (x *examination) members() error {
 	return x.companies(func(company, _ string) error {
-		orphans := 0
-		var rows []memberRow
-		look := func() error {
-			lost, err := x.orphans(company, rows)
-			orphans += len(lost)
-			rows = nil
+		people, err := x.idsOf(x.s.accounts.Collection, company)
+		if err != nil {
 			return err
 		}
+		groups, err := x.idsOf(x.s.groups.Collection, company)
+		if err != nil {
+			return err
+		}
+		var lost []memberRow
 		filter := bson.D{field("co", company), field("g", bson.D{field("$exists", true)})}
-		err := each(&x.export, x.s.members, filter, bson.D{field("g", 1), field("u", 1)}, func(r memberRow) error {
-			if rows = append(rows, r); len(rows) < inBatches {
-				return nil
+		err = each(&x.export, x.s.members, filter, bson.D{field("g", 1), field("u", 1)}, func(r memberRow) error {
+			if !people[r.Account] || !groups[r.Group] {
+				lost = append(lost, r)
 			}
-			return look()
+			return nil
 		})
-		if err == nil {
-			err = look()
+		if err != nil {
+			return err
+		}
+		orphans := 0
+		for some := range slices.Chunk(lost, inBatches) {
+			still, err := x.orphans(company, some)
+			if err != nil {
+				return err
+			}
+			orphans += len(still)
 		}
 		if orphans > 0 {
 			x.wrong("members", company, "", "%d memberships are of missing accounts or groups: replace the members of the groups concerned as a whole, or restore a backup", orphans)
 		}
-		return err
+		return nil
 	})
 }
 
@@ -176,100 +196,78 @@ func (x *examination) orphans(company string, rows []memberRow) ([]memberRow, er
 	}
 }
 
-// seats compares those that are taken with the accounts that must have them, both ways.
-func (x *examination) seats() error {
-	return x.companies(func(company, _ string) error {
-		if err := x.takenSeats(company); err != nil {
-			return err
-		}
-		return x.carriedSeats(company)
-	})
-}
-
 // holder is an account as far as its seat goes.
 type holder struct {
 	ID      string      `bson:"_id"`
 	Account accountSide `bson:",inline"`
 }
 
-// takenSeats looks at the accounts of seats.
-func (x *examination) takenSeats(company string) error {
-	filter := bson.D{field("co", company), field("free", false), field("st", bson.D{field("$ne", claiming)})}
-	return chunks(x, x.s.seats, filter, func(d seat) string { return d.Holder }, func(taken []seat, holders []string) error {
-		claims := map[string]string{}
-		var found []holder
-		if err := x.s.all(x.ctx, x.s.accounts.Collection, bson.D{field("_id", bson.D{field("$in", holders)}), field("co", company)}, &found); err != nil {
+// seats compares those that are taken with the accounts that must have them, both ways.
+func (x *examination) seats() error {
+	return x.companies(func(company, _ string) error {
+		taken := map[string][]seat{} // by claim
+		filter := bson.D{field("co", company), field("free", false), field("st", bson.D{field("$ne", claiming)})}
+		err := each(&x.export, x.s.seats, filter, bson.D{}, func(d seat) error {
+			taken[d.Claim] = append(taken[d.Claim], d)
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		for _, a := range found {
-			claims[a.ID] = a.Account.Claim
+		var without []holder
+		filter = bson.D{field("co", company), field("k", everyTerm), field("claim", bson.D{field("$exists", true)})}
+		err = each(&x.export, x.s.accounts.Collection, filter, bson.D{}, func(a holder) error {
+			if of := taken[a.Account.Claim]; len(of) != 1 || of[0].Holder != a.ID {
+				without = append(without, a)
+			}
+			delete(taken, a.Account.Claim)
+			return nil
+		}, "claim")
+		if err != nil {
+			return err
 		}
-		for _, d := range taken {
-			if claims[d.Holder] == d.Claim {
-				continue
-			}
-			// It may have changed hands since it was read.
-			n, err := x.s.count(x.ctx, x.s.seats, bson.D{field("_id", d.ID), field("claim", d.Claim), field("free", false)})
-			if err != nil {
-				return err
-			}
-			if n > 0 && x.old(d.Claim) {
-				x.wrong("seats", company, d.ID, "the seat %s is taken by account %s, which does not have it: nobody else gets it; release it by \"db.seats.updateOne({_id: %q, claim: %q}, {$set: {free: true}, $unset: {claim: 1, holder: 1, st: 1, ver: 1}})\"",
-					d.ID, d.Holder, d.ID, d.Claim)
-			}
+		if err := x.seatless(company, without); err != nil {
+			return err
 		}
-		return nil
+		return x.holderless(company, taken)
 	})
 }
 
-// carriedSeats looks at the seats of accounts.
-func (x *examination) carriedSeats(company string) error {
-	filter := bson.D{field("co", company), field("k", everyTerm), field("claim", bson.D{field("$exists", true)})}
-	return chunks(x, x.s.accounts.Collection, filter, func(a holder) string { return a.Account.Claim }, func(accounts []holder, claims []string) error {
-		var found []seat
-		if err := x.s.all(x.ctx, x.s.seats, bson.D{field("co", company), field("claim", bson.D{field("$in", claims)})}, &found); err != nil {
+// seatless looks once more at accounts that have not one seat.
+func (x *examination) seatless(company string, accounts []holder) error {
+	for _, a := range accounts {
+		claim := field("claim", a.Account.Claim)
+		carries, err := x.s.count(x.ctx, x.s.accounts.Collection, bson.D{field("_id", a.ID), claim, present})
+		if err != nil {
 			return err
 		}
-		there := map[string]int{}
-		for _, d := range found {
-			there[d.Claim]++
+		seats, err := x.s.count(x.ctx, x.s.seats, bson.D{field("co", company), claim})
+		if err != nil {
+			return err
 		}
-		for _, a := range accounts {
-			if there[a.Account.Claim] == 1 {
-				continue
-			}
-			n, err := x.s.count(x.ctx, x.s.accounts.Collection, bson.D{field("_id", a.ID), field("claim", a.Account.Claim)})
-			if err != nil {
-				return err
-			}
-			if n > 0 && x.old(a.Account.Claim) {
-				x.wrong("seats", company, a.ID, "account %s has a seat of which there are %d documents and not 1: take the license from the person and give it again", a.ID, there[a.Account.Claim])
-			}
+		if carries > 0 && seats != 1 && x.old(a.Account.Claim) {
+			x.wrong("seats", company, a.ID, "account %s has a seat of which there are %d documents and not 1: take the license from the person and give it again", a.ID, seats)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
-// chunks reads the documents that fit, some at a time, with a name for each.
-func chunks[T any](x *examination, c *mongo.Collection, filter bson.D, name func(T) string, look func(some []T, names []string) error) error {
-	var some []T
-	var names []string
-	flush := func() error {
-		if len(some) == 0 {
-			return nil
+// holderless looks once more at seats that no account has.
+func (x *examination) holderless(company string, taken map[string][]seat) error {
+	for claim, seats := range taken {
+		carries, err := x.s.count(x.ctx, x.s.accounts.Collection, bson.D{field("_id", seats[0].Holder), field("claim", claim), present})
+		if err != nil {
+			return err
 		}
-		err := look(some, names)
-		some, names = nil, nil
-		return err
-	}
-	err := each(&x.export, c, filter, bson.D{}, func(doc T) error {
-		if some, names = append(some, doc), append(names, name(doc)); len(some) < inBatches {
-			return nil
+		held, err := x.s.count(x.ctx, x.s.seats, bson.D{field("_id", seats[0].ID), field("claim", claim), field("free", false)})
+		if err != nil {
+			return err
 		}
-		return flush()
-	})
-	if err != nil {
-		return err
+		if carries == 0 && held > 0 && x.old(claim) {
+			x.wrong("seats", company, seats[0].ID, "the seat %s is taken by account %s, which does not have it, and nobody else gets it: give it back by "+
+				"db.seats.updateOne({_id: %q, claim: %q}, {$set: {free: true}, $unset: {claim: 1, holder: 1, st: 1, ver: 1}})",
+				seats[0].ID, seats[0].Holder, seats[0].ID, claim)
+		}
 	}
-	return flush()
+	return nil
 }

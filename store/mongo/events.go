@@ -55,7 +55,7 @@ func (s *Store) append(ctx context.Context, company string, letters []letter) er
 	return nil
 }
 
-// unsent gives those that are not in the log yet.
+// unsent gives those that are not in the log yet, each once: what was done in several steps has its event in each.
 func (s *Store) unsent(ctx context.Context, letters []letter) ([]letter, error) {
 	ids := make([]string, len(letters))
 	for i, l := range letters {
@@ -72,7 +72,11 @@ func (s *Store) unsent(ctx context.Context, letters []letter) ([]letter, error) 
 	for _, e := range there {
 		sent[e.ID] = true
 	}
-	return slices.DeleteFunc(letters, func(l letter) bool { return sent[l.ID] }), nil
+	return slices.DeleteFunc(letters, func(l letter) bool {
+		known := sent[l.ID]
+		sent[l.ID] = true
+		return known
+	}), nil
 }
 
 // lastEvent gives the end of a company's log; the zero event if it is empty.

@@ -149,6 +149,9 @@ func (f facts[T]) create(ctx context.Context, fresh fact[T], news []notice) erro
 // A change that was not answered is made again only where it is sure that it was not made. [store.ErrUnavailable] says that nobody can tell.
 func (f facts[T]) change(ctx context.Context, company string, filter, update bson.D, news []notice) (after fact[T], fits bool, err error) {
 	id, _ := filter[0].Value.(string)
+	if !slices.ContainsFunc(filter, func(e bson.E) bool { return e.Key == "co" }) {
+		filter = append(slices.Clone(filter), field("co", company)) // what a sharded collection finds its shard by
+	}
 	write := store.NewID()
 	update = with(update, "$set", bson.E{Key: "w", Value: write})
 	if len(news) > 0 {

@@ -12,7 +12,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"usher/store/mongo/mongotest"
 	"usher/store/query"
@@ -44,7 +43,7 @@ func (q *questions) check(t *testing.T) {
 // watched opens a store whose questions are written down.
 func watched(t *testing.T, uri string, indexes []query.Index, asked *questions) *Store {
 	t.Helper()
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetMonitor(&event.CommandMonitor{Started: asked.note}))
+	client, err := mongo.Connect(clientOptions(uri).SetMonitor(&event.CommandMonitor{Started: asked.note}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,16 +170,16 @@ func (s *Store) setMembers(ctx context.Context, company, group string, accounts 
 		writes := make([]mongo.WriteModel, len(some))
 		for i, account := range some {
 			id := memberID(group, account)
-			filter := bson.D{field("_id", id), field("ver", bson.D{field("$lt", version)})}
+			filter := bson.D{field("_id", id), field("co", company), field("ver", bson.D{field("$lt", version)})}
 			write := mongo.NewUpdateOneModel().SetFilter(filter).SetUpsert(true) // of a later version the id is taken
 			if in {
 				write.SetUpdate(bson.D{
-					{Key: "$set", Value: bson.D{field("co", company), field("g", group), field("u", account), field("ver", version)}},
+					{Key: "$set", Value: bson.D{field("g", group), field("u", account), field("ver", version)}},
 					{Key: "$unset", Value: bson.D{field("out", 1)}},
 				})
 			} else {
 				write.SetUpdate(bson.D{
-					{Key: "$set", Value: bson.D{field("co", company), field("ver", version), field("out", time.Now())}},
+					{Key: "$set", Value: bson.D{field("ver", version), field("out", time.Now())}},
 					{Key: "$unset", Value: bson.D{field("g", 1), field("u", 1)}},
 				})
 			}

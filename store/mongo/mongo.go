@@ -100,13 +100,7 @@ func Open(ctx context.Context, uri string, opts Options) (*Store, error) {
 	if name == "" {
 		name = defaultDatabase
 	}
-	journal := true
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).
-		SetAppName("usher").
-		SetTimeout(callTimeout).
-		SetServerSelectionTimeout(findTimeout).
-		SetReadPreference(readpref.Primary()).
-		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal}))
+	client, err := mongo.Connect(clientOptions(uri))
 	if err != nil {
 		return nil, fmt.Errorf("mongo: %w", err)
 	}
@@ -119,6 +113,20 @@ func Open(ctx context.Context, uri string, opts Options) (*Store, error) {
 	}
 	s.start()
 	return s, nil
+}
+
+// clientOptions are those of the driver. It repeats nothing by itself, which it would do without a pause and without an end for as long as a call may
+// take: what can be repeated, and how it is found out whether it must be, is known here.
+func clientOptions(uri string) *options.ClientOptions {
+	journal := true
+	return options.Client().ApplyURI(uri).
+		SetAppName("usher").
+		SetTimeout(callTimeout).
+		SetServerSelectionTimeout(findTimeout).
+		SetRetryReads(false).
+		SetRetryWrites(false).
+		SetReadPreference(readpref.Primary()).
+		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal})
 }
 
 // open makes the database ready for this process.

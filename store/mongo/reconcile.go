@@ -42,13 +42,17 @@ func (s *Store) reconcile(ctx context.Context) {
 	}
 }
 
-// round looks once: claims of seats that no write has settled, deletions and changes of groups that were not carried out. Each step can be done
+// round looks once: claims of seats that no write has settled or that are being moved, deletions and changes of groups that were not carried out. Each step can be done
 // twice, and by several servers at once.
 func (r *reconciler) round(ctx context.Context) error {
 	unfinished := map[string]func(context.Context) error{}
 	var seats []seat
-	if err := r.s.all(ctx, r.s.seats, bson.D{field("st", claiming)}, &seats, options.Find().SetLimit(reconcileBatch)); err != nil {
-		return err
+	for _, filter := range []bson.D{{field("st", claiming)}, {field("moved", true)}} {
+		var some []seat
+		if err := r.s.all(ctx, r.s.seats, filter, &some, options.Find().SetLimit(reconcileBatch)); err != nil {
+			return err
+		}
+		seats = append(seats, some...)
 	}
 	for _, claimed := range seats {
 		unfinished[join("seat", claimed.ID, claimed.Claim)] = func(ctx context.Context) error {
@@ -138,7 +142,20 @@ func (r *reconciler) forget(ctx context.Context) error {
 	if _, err := r.s.losses.DeleteMany(ctx, bson.D{field("put", long)}); err != nil {
 		return err
 	}
-	_, err := r.s.sweeps.DeleteMany(ctx, bson.D{field("ended", long)})
+	if _, err := r.s.sweeps.DeleteMany(ctx, bson.D{field("ended", long)}); err != nil {
+		return err
+	}
+	for _, b := range r.s.boxes {
+		if err := b.clearAll(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearAll removes the deleted facts that have nothing left to do or to tell.
+func (f facts[T]) clearAll(ctx context.Context) error {
+	_, err := f.DeleteMany(ctx, bson.D{field("gone", true), field("open", nil), field("box", nil)})
 	return err
 }
 

@@ -96,6 +96,7 @@ type boxed interface {
 	letters(ctx context.Context, filter bson.D) ([]letter, error)
 	companies(ctx context.Context) ([]string, error)
 	sent(ctx context.Context, id string, notices []string) error
+	clearAll(ctx context.Context) error
 }
 
 // letter is a notice with the place it was found at.

@@ -76,6 +76,7 @@ func (s *Store) indexes() []index {
 		{collection: s.seats.Name(), keys: ascending("co", "sku", "free", "st")},
 		{collection: s.seats.Name(), keys: ascending("co", "claim")},
 		{collection: s.seats.Name(), keys: ascending("st"), sparse: true},
+		{collection: s.seats.Name(), keys: ascending("moved"), sparse: true},
 		{collection: s.members.Name(), keys: ascending("co", "g", "u")},
 		{collection: s.members.Name(), keys: ascending("co", "u", "g")},
 		{collection: s.members.Name(), keys: ascending("out"), sparse: true},
@@ -95,7 +96,7 @@ func (s *Store) indexes() []index {
 		{collection: s.losses.Name(), keys: ascending("put")},
 	}
 	for _, b := range s.boxes {
-		all = append(all, index{collection: b.Name(), keys: ascending("box"), sparse: true})
+		all = append(all, index{collection: b.Name(), keys: ascending("box"), sparse: true}, index{collection: b.Name(), keys: ascending("gone"), sparse: true})
 	}
 	for _, name := range []string{s.accounts.Name(), s.groups.Name()} {
 		all = append(all, index{collection: name, keys: ascending("open"), sparse: true})

@@ -28,6 +28,7 @@ type seat struct {
 	Holder  string `bson:"holder,omitempty"` // id of the account
 	State   string `bson:"st,omitempty"`     // claiming, then the seat state of the account
 	Version int64  `bson:"ver,omitempty"`    // of the account that the state is from
+	Moved   bool   `bson:"moved,omitempty"`  // whether the claim came from another seat, which may have it still
 }
 
 const (
@@ -124,7 +125,7 @@ func (s *Store) takenAbove(ctx context.Context, company, license string, total i
 // only, so it need not be told.
 func (s *Store) moveDown(ctx context.Context, above, taken seat) error {
 	filter := bson.D{field("_id", taken.ID), field("claim", taken.Claim)}
-	if _, err := s.update(ctx, s.seats, filter, set(field("claim", above.Claim), field("holder", above.Holder))); err != nil {
+	if _, err := s.update(ctx, s.seats, filter, set(field("claim", above.Claim), field("holder", above.Holder), field("moved", true))); err != nil {
 		return err
 	}
 	return s.resolve(ctx, above.Company, above.Claim, true)
@@ -150,16 +151,21 @@ func (s *Store) resolve(ctx context.Context, company, claim string, dead bool) e
 			return err
 		}
 	}
-	if !carried {
-		return nil
+	if carried {
+		state := seatState{Claim: claim, State: holder.Value.SeatState, Version: holder.Value.Version}
+		if err := s.settleSeat(ctx, company, state); err != nil {
+			return err
+		}
 	}
-	return s.settleSeat(ctx, company, seatState{Claim: claim, State: holder.Value.SeatState, Version: holder.Value.Version})
+	moved := bson.D{field("co", company), field("claim", claim), field("moved", true)}
+	_, err = s.update(ctx, s.seats, moved, bson.D{{Key: "$unset", Value: bson.D{field("moved", 1)}}})
+	return err
 }
 
 // vacate makes a seat free.
 var vacate = bson.D{
 	{Key: "$set", Value: bson.D{field("free", true)}},
-	{Key: "$unset", Value: bson.D{field("claim", 1), field("holder", 1), field("st", 1), field("ver", 1)}},
+	{Key: "$unset", Value: bson.D{field("claim", 1), field("holder", 1), field("st", 1), field("ver", 1), field("moved", 1)}},
 }
 
 // settleSeat writes what the account says of its seat, unless a later version has said more.

@@ -180,7 +180,7 @@ func (s *Store) EndSessions(ctx context.Context, company string, which store.Ses
 		return 0, err
 	}
 	defer end()
-	return s.endSessions(ctx, company, which, events)
+	return s.endSessions(ctx, company, which, notices(nil, events))
 }
 
 // logoutRecord is a logout token that was noted. Until it is done the sessions may not have ended: who repeats it ends them.
@@ -188,6 +188,7 @@ type logoutRecord struct {
 	ID      string    `bson:"_id"`
 	Expires time.Time `bson:"expires"`
 	Done    bool      `bson:"done"`
+	Notices []string  `bson:"notices,omitempty"` // ids of those of the events, which are the same for who repeats it
 	Write   string    `bson:"w,omitempty"`
 }
 
@@ -201,7 +202,12 @@ func (s *Store) EndSessionsOnce(ctx context.Context, company string, token store
 	}
 	defer end()
 	id := logoutID(token.Connection, token.ID)
-	if err := s.insert(ctx, s.logouts, logoutRecord{ID: id, Expires: token.Expires}); err != nil {
+	news := notices(nil, events)
+	first := logoutRecord{ID: id, Expires: token.Expires}
+	for _, n := range news {
+		first.Notices = append(first.Notices, n.ID)
+	}
+	if err := s.insert(ctx, s.logouts, first); err != nil {
 		return 0, false, err
 	}
 	var noted logoutRecord
@@ -209,7 +215,10 @@ func (s *Store) EndSessionsOnce(ctx context.Context, company string, token store
 	if err != nil || noted.Done {
 		return 0, false, err
 	}
-	n, err := s.endSessions(ctx, company, which, events)
+	for i := range news[:min(len(news), len(noted.Notices))] {
+		news[i].ID = noted.Notices[i]
+	}
+	n, err := s.endSessions(ctx, company, which, news)
 	if err != nil {
 		return 0, false, err
 	}
@@ -221,8 +230,8 @@ func (s *Store) EndSessionsOnce(ctx context.Context, company string, token store
 	return n, noted.Write == write, err
 }
 
-// endSessions ends those that the filter names. The events go with the first of them.
-func (s *Store) endSessions(ctx context.Context, company string, which store.SessionFilter, events []store.Event) (n int, err error) {
+// endSessions ends those that the filter names. The notices are the same for all of them, so that there is one event, however far it comes.
+func (s *Store) endSessions(ctx context.Context, company string, which store.SessionFilter, news []notice) (n int, err error) {
 	if which == (store.SessionFilter{}) {
 		return 0, nil
 	}
@@ -246,13 +255,12 @@ func (s *Store) endSessions(ctx context.Context, company string, which store.Ses
 		return 0, err
 	}
 	for _, f := range found {
-		_, fits, err := s.sessions.bury(ctx, company, byID(f.ID), notices(nil, events))
+		_, fits, err := s.sessions.bury(ctx, company, byID(f.ID), news)
 		if err != nil {
 			return n, err
 		}
 		if fits {
 			n++
-			events = nil
 		}
 	}
 	return n, nil

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -118,6 +119,7 @@ type mailRecord struct {
 	ID      string     `bson:"_id"`
 	Company string     `bson:"co"`
 	Value   store.Mail `bson:"v"`
+	Write   string     `bson:"w,omitempty"` // of the update that made it what it is
 }
 
 func (s *Store) moveMails(ctx context.Context) error { return s.moveNotices(ctx, "m", s.accounts) }
@@ -178,7 +180,7 @@ func (s *Store) ListMails(ctx context.Context, company, account, before string, 
 	return s.mailsThat(ctx, filter, bson.D{field("_id", -1)}, limit)
 }
 
-// UpdateMail implements [store.Outbox]. Of an update that was not answered nobody can tell whose it was: another attempt finds another version.
+// UpdateMail implements [store.Outbox].
 func (s *Store) UpdateMail(ctx context.Context, m store.Mail) error {
 	ctx, end, err := s.beginWrite(ctx)
 	if err != nil {
@@ -188,12 +190,16 @@ func (s *Store) UpdateMail(ctx context.Context, m store.Mail) error {
 	if err := s.moveMails(ctx); err != nil {
 		return err
 	}
-	filter := bson.D{field("_id", m.ID), field("co", m.Company)}
-	fitted, err := s.update(ctx, s.mails, append(filter, field("v.version", m.Version)), bson.D{
+	filter, write := bson.D{field("_id", m.ID), field("co", m.Company)}, store.NewID()
+	fitted, err := s.update(ctx, s.mails, append(slices.Clone(filter), field("v.version", m.Version)), bson.D{
 		{Key: "$set", Value: bson.D{field("v.state", m.State), field("v.due", m.Due), field("v.attempts", m.Attempts), field("v.error", m.Error),
-			field("v.done", m.Done), field("v.version", m.Version+1)}},
+			field("v.done", m.Done), field("v.version", m.Version+1), field("w", write)}},
 	})
 	if err != nil || fitted > 0 {
+		return err
+	}
+	// An attempt of this call that was not answered may have been carried out.
+	if n, err := s.count(ctx, s.mails, append(slices.Clone(filter), field("w", write))); err != nil || n > 0 {
 		return err
 	}
 	n, err := s.count(ctx, s.mails, filter)

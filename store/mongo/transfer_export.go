@@ -176,9 +176,17 @@ func (e *export) all(kind store.RecordKind) error {
 	return nil
 }
 
-// each reads the documents that fit, in order, one by one.
-func each[T any](e *export, c *mongo.Collection, filter, sort bson.D, do func(T) error) error {
-	cursor, err := c.Find(e.ctx, filter, options.Find().SetSort(sort).SetBatchSize(exportBatch).SetAllowDiskUse(true))
+// each reads the documents that fit, in order, one by one; only names the fields that are wanted, if not all are.
+func each[T any](e *export, c *mongo.Collection, filter, sort bson.D, do func(T) error, only ...string) error {
+	opts := options.Find().SetSort(sort).SetBatchSize(exportBatch).SetAllowDiskUse(true)
+	if len(only) > 0 {
+		var fields bson.D
+		for _, name := range only {
+			fields = append(fields, field(name, 1))
+		}
+		opts.SetProjection(fields)
+	}
+	cursor, err := c.Find(e.ctx, filter, opts)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -126,6 +127,7 @@ func testPagingPastChanges(f *fixture) {
 		"offset":         {walkOffset, nil, false},
 		"offset, filter": {walkOffset, active, false},
 	} {
+		f.company = f.newCompany(strings.NewReplacer(",", "", " ", "-").Replace(what)).ID
 		stay := make(map[string]bool)
 		for _, a := range f.people(60, "p") {
 			stay[a.ID] = true

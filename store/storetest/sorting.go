@@ -129,6 +129,7 @@ func testSortingPastChanges(f *fixture) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for n, s := range sorts() {
 		s.Descending = n%2 == 0
+		f.company = f.newCompany(fmt.Sprintf("order-%d", n)).ID // each page costs as much as there are people
 		var stay []string
 		for i := range 40 {
 			stay = append(stay, f.create(f.motley(r, i)).ID)
