@@ -13,7 +13,7 @@ import (
 
 	"usher/licensing"
 	"usher/store"
-	"usher/store/storetest"
+	"usher/store/enginetest"
 )
 
 func (w *world) invitation(id string) licensing.Invite {
@@ -91,7 +91,7 @@ func TestActivation_atCreation(t *testing.T) {
 		{name: "no such thing", setup: licensing.Setup{How: "sometime"}, refused: licensing.UnknownSetting},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, storetest.NewMap(nil), store.Company{Display: "Acme"}, map[licensing.License]int{plus: 1})
+			w := newWorld(t, enginetest.Open(t, nil), store.Company{Display: "Acme"}, map[licensing.License]int{plus: 1})
 			if tt.everyone {
 				w.apply(licensing.SetCompany{Invites: &everyone})
 			}
@@ -136,7 +136,7 @@ func TestActivation_atCreation(t *testing.T) {
 }
 
 func TestSetUp(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, map[licensing.License]int{plus: 1})
 	carl := w.create("carl", plus)
 	link := w.invited(carl.ID)
 	renamed := func(before store.Account) (licensing.Draft, error) {
@@ -169,7 +169,7 @@ func TestSetUp(t *testing.T) {
 }
 
 func TestSetUp_deactivatedMeanwhile(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, nil)
 	carl := w.create("carl")
 	link := w.invited(carl.ID)
 	w.setActive(carl.ID, false)
@@ -196,7 +196,7 @@ func TestInvite_anew(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+			w := newWorld(t, enginetest.Open(t, nil), store.Company{}, nil)
 			carl := w.create("carl").ID
 			wrong := w.invited(carl)
 			w.apply(licensing.SetUp{ID: carl, Link: wrong, Step: "sign-in", Password: "$stranger"})
@@ -213,7 +213,7 @@ func TestInvite_anew(t *testing.T) {
 
 // TestInvite_byPolicy has a connection give people access later, and correct their addresses.
 func TestInvite_byPolicy(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{Invites: licensing.InviteEveryone}, nil)
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{Invites: licensing.InviteEveryone}, nil)
 	d := draft("carl")
 	d.Active = false
 	carl := w.apply(licensing.CreateAccount{Connection: "okta", Draft: d}).Account.ID
@@ -232,7 +232,7 @@ func TestInvite_byPolicy(t *testing.T) {
 
 // TestSetPassword_ofSuperAdmin has a user-admin try to become a Super Admin by the password of one.
 func TestSetPassword_ofSuperAdmin(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, nil)
 	carl := w.create("carl")
 	w.apply(licensing.SetRole{ID: carl.ID, Role: licensing.RoleSuperAdmin})
 	c := w.as("", licensing.SetPassword{ID: carl.ID, Password: "$"})

@@ -161,7 +161,7 @@ func (d *Directory) setCompany(ctx context.Context, c Change, do SetCompany) (Re
 		event := newEvent(c, d.now(), store.EventCompany, ActionSetCompany, was.ID, map[string]settings{"from": settingsOf(was), "to": settingsOf(is)})
 		var sweep *store.Sweep
 		if is.RoleCeiling != was.RoleCeiling {
-			sweep = newSweep(c, d.now(), cause{Roles: true})
+			sweep = d.newSweep(c, d.now(), cause{Roles: true})
 		}
 		stored, err := d.store.UpdateCompany(ctx, is, sweep, []store.Event{event})
 		switch {

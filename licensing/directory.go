@@ -73,6 +73,8 @@ type Directory struct {
 	// Links gives the SHA-256 of the secret of the link in a mail, by the mail's id. It is set before the directory is used; nil: nobody
 	// can be invited.
 	Links func(mail string) []byte
+	// Shared says that other processes work on the same store. It is set before the directory is used.
+	Shared bool
 	// Posted is called after something was put into the outbox. It is set before the directory is used; nil: nobody wants to know.
 	Posted func()
 

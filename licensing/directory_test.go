@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -13,8 +15,8 @@ import (
 
 	"usher/licensing"
 	"usher/store"
+	"usher/store/enginetest"
 	"usher/store/query"
-	"usher/store/sqlite"
 	"usher/store/storetest"
 )
 
@@ -35,17 +37,27 @@ type world struct {
 	now     time.Time
 }
 
-// onEachStore runs a test on the embedded store and on the plain map.
+// onEachStore runs a test on the engine that the run is for, and on the plain map.
 func onEachStore(t *testing.T, test func(t *testing.T, s store.Store)) {
-	t.Run("sqlite", func(t *testing.T) {
-		s, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
+	t.Run("engine", func(t *testing.T) { test(t, enginetest.Open(t, nil)) })
+	t.Run("map", func(t *testing.T) { test(t, storetest.NewMap(nil)) })
+}
+
+// fewer lets rapid try less on an engine that is asked over the network at every step.
+func fewer(t *testing.T) {
+	t.Helper()
+	if !enginetest.MongoDB(t) || os.Getenv("USHER_SCALE") == "full" {
+		return
+	}
+	checks := flag.Lookup("rapid.checks")
+	usual := checks.Value.String()
+	set := func(n string) {
+		if err := checks.Value.Set(n); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = s.Close() })
-		test(t, s)
-	})
-	t.Run("map", func(t *testing.T) { test(t, storetest.NewMap(nil)) })
+	}
+	set("20")
+	t.Cleanup(func() { set(usual) })
 }
 
 func newWorld(t reporter, s store.Store, c store.Company, seats map[licensing.License]int) *world {

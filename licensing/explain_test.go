@@ -14,7 +14,7 @@ import (
 
 	"usher/licensing"
 	"usher/store"
-	"usher/store/storetest"
+	"usher/store/enginetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -277,7 +277,7 @@ func TestExplain_golden(t *testing.T) {
 	}
 	for name, play := range scenes {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, storetest.NewMap(nil), store.Company{}, nil)
+			w := newWorld(t, enginetest.Open(t, nil), store.Company{}, nil)
 			reason, _, _ := strings.Cut(name, ".")
 			person, operation := play(w)
 			text := ""

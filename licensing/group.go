@@ -78,7 +78,7 @@ func (d *Directory) updateGroup(ctx context.Context, c Change, do UpdateGroup) (
 			change.Group, change.IfVersion, display = &g, before.Version, draft.Display
 		}
 		if len(rules) > 0 && (members.Exactly || len(members.Add)+len(members.Remove) > 0) {
-			change.Sweep = newSweep(c, now, memberCause(do.ID, rules, members))
+			change.Sweep = d.newSweep(c, now, memberCause(do.ID, rules, members))
 		}
 		detail := detailOf(display, members)
 		if detail.Gone, err = d.membersAmong(ctx, c.Company, do.ID, detail.Remove); err != nil {
@@ -138,7 +138,7 @@ func (d *Directory) followMembers(ctx context.Context, c Change, change store.Gr
 	if err != nil || len(rules) == 0 {
 		return err
 	}
-	return d.sweepNow(ctx, *newSweep(c, change.Modified, memberCause(change.ID, rules, change.Members)))
+	return d.sweepNow(ctx, *d.newSweep(c, change.Modified, memberCause(change.ID, rules, change.Members)))
 }
 
 func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (Result, error) {
@@ -149,7 +149,7 @@ func (d *Directory) deleteGroup(ctx context.Context, c Change, do DeleteGroup) (
 	}
 	var sweep *store.Sweep
 	if len(rules) > 0 {
-		sweep = newSweep(c, now, cause{Rules: ids(rules), Orphans: true})
+		sweep = d.newSweep(c, now, cause{Rules: ids(rules), Orphans: true})
 	}
 	done, err := d.allowGroup(ctx, c, do.ID, store.MemberChange{Exactly: true})
 	if err != nil {

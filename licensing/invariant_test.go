@@ -17,8 +17,8 @@ import (
 
 	"usher/licensing"
 	"usher/store"
+	"usher/store/enginetest"
 	"usher/store/query"
-	"usher/store/storetest"
 )
 
 // checkInvariants compares everything that must hold between Applies; totals are the seats that the company has bought.
@@ -228,9 +228,13 @@ var allCarriers = []licensing.Carrier{licensing.CarrierLicense, licensing.Carrie
 
 // TestDirectory_invariants plays random changes one after the other.
 func TestDirectory_invariants(t *testing.T) {
+	fewer(t)
+	whole := t // stores are opened with it, and rapid has a T of its own
 	rapid.Check(t, func(t *rapid.T) {
+		s := enginetest.Open(whole, nil)
+		defer s.Close()
 		policy := rapid.SampledFrom([]string{licensing.SeatsWaiting, licensing.SeatsStrict}).Draw(t, "policy")
-		w := newWorld(t, storetest.NewMap(nil), store.Company{SeatPolicy: policy, HoldFor: time.Minute, LossPercent: 100},
+		w := newWorld(t, s, store.Company{SeatPolicy: policy, HoldFor: time.Minute, LossPercent: 100},
 			map[licensing.License]int{plus: rapid.IntRange(0, 3).Draw(t, "plus"), ringex: rapid.IntRange(0, 2).Draw(t, "ringex")})
 		people, groups, rules := []string{}, []string{}, []string{}
 		requests := 0

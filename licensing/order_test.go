@@ -10,12 +10,14 @@ import (
 
 	"usher/licensing"
 	"usher/store"
-	"usher/store/storetest"
+	"usher/store/enginetest"
 )
 
 // TestDirectory_order: the same requests, in any order that keeps the order of those for the same person or group, end in the same
 // licenses, where there are seats enough and nothing of equal rank asks for different ones.
 func TestDirectory_order(t *testing.T) {
+	fewer(t)
+	s, companies := enginetest.Open(t, nil), 0
 	rapid.Check(t, func(t *rapid.T) {
 		const people, groups = 4, 2
 		// What is asked of each person, then of each group, in order.
@@ -46,7 +48,8 @@ func TestDirectory_order(t *testing.T) {
 			}
 		}
 		play := func(label string) map[string]string {
-			w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: people, ringex: people})
+			companies++
+			w := newWorld(t, s, store.Company{Name: fmt.Sprintf("acme-%d", companies)}, map[licensing.License]int{plus: people, ringex: people})
 			var ids, made []string
 			for p := range people {
 				ids = append(ids, w.create(fmt.Sprintf("p%d", p)).ID)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"usher/store"
 	"usher/store/query"
@@ -23,7 +24,7 @@ func (d *Directory) assign(ctx context.Context, c Change, do Assign) (Result, er
 	return d.edit(ctx, s, do.ID, do.IfVersion, func(before store.Account) (store.Account, error) {
 		after := before
 		pin := store.Source{
-			Kind: string(CarrierPin), By: c.Actor.ID, License: string(do.License), At: s.now, Approved: true, Until: do.Until.UTC(),
+			Kind: string(CarrierPin), By: c.Actor.ID, License: string(do.License), At: s.now, Approved: true, Until: do.Until.UTC().Truncate(time.Millisecond),
 		}
 		isPin := func(s store.Source) bool { return s.Kind == string(CarrierPin) }
 		if at := slices.IndexFunc(before.Sources, isPin); at >= 0 && before.Sources[at].License == pin.License {

@@ -92,17 +92,22 @@ func checkSeats(l License, total int) error {
 
 // Resume finishes what a process that ended had begun: open sweeps, and queues beside free seats. Run it at start.
 func (d *Directory) Resume(ctx context.Context) error {
+	return errors.Join(d.ResumeSweeps(ctx), d.eachPool(ctx, func(c Change, p store.Pool) error {
+		return d.serve(ctx, c, License(p.License))
+	}))
+}
+
+// ResumeSweeps carries out the open sweeps that no process is at. It is cheap where there are none.
+func (d *Directory) ResumeSweeps(ctx context.Context) error {
 	sweeps, err := d.store.ListSweeps(ctx)
 	if err != nil {
 		return fmt.Errorf("open sweeps: %w", err)
 	}
 	var failed []error
 	for _, sweep := range sweeps {
-		failed = append(failed, d.sweep(ctx, sweep))
+		failed = append(failed, d.resumeSweep(ctx, sweep))
 	}
-	return errors.Join(append(failed, d.eachPool(ctx, func(c Change, p store.Pool) error {
-		return d.serve(ctx, c, License(p.License))
-	}))...)
+	return errors.Join(failed...)
 }
 
 // Maintain does what falls due by time: seats held for too long are freed, times of grace and assignments end, old tombstones are dropped, sweeps that

@@ -24,7 +24,7 @@ func (d *Directory) addRule(ctx context.Context, c Change, do AddRule) (Result, 
 	if err != nil {
 		return Result{}, err
 	}
-	sweep := newSweep(c, now, ruleCause(rule))
+	sweep := d.newSweep(c, now, ruleCause(rule))
 	event := newEvent(c, now, store.EventRule, ActionRuleAdd, rule.ID, rule)
 	err = d.store.CreateRule(ctx, rule, sweep, []store.Event{event})
 	if errors.Is(err, store.ErrNotFound) {
@@ -67,7 +67,7 @@ func carrierOf(r store.Rule) Carrier {
 
 func (d *Directory) removeRule(ctx context.Context, c Change, do RemoveRule) (Result, error) {
 	now := d.now()
-	sweep := newSweep(c, now, cause{Rules: []string{do.ID}})
+	sweep := d.newSweep(c, now, cause{Rules: []string{do.ID}})
 	rules, err := d.store.ListRules(ctx, c.Company)
 	if err != nil {
 		return Result{}, fmt.Errorf("rules: %w", err)
@@ -169,5 +169,5 @@ func (d *Directory) catchUp(ctx context.Context, s situation, a store.Account) e
 	if slices.Equal(valued(s.rules.rules), valued(rules)) && company.RoleCeiling == s.company.RoleCeiling {
 		return nil
 	}
-	return d.sweepNow(ctx, *newSweep(s.change, s.now, cause{Accounts: []string{a.ID}}))
+	return d.sweepNow(ctx, *d.newSweep(s.change, s.now, cause{Accounts: []string{a.ID}}))
 }

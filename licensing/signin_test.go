@@ -17,7 +17,7 @@ import (
 
 	"usher/licensing"
 	"usher/store"
-	"usher/store/storetest"
+	"usher/store/enginetest"
 )
 
 // idp gives the world's connection single sign-on, and returns it.
@@ -153,7 +153,7 @@ func TestSignIn(t *testing.T) {
 
 // TestSignIn_ofAnotherConnection: the identity provider of one connection cannot enter by the accounts of another that has its own.
 func TestSignIn_ofAnotherConnection(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 2})
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, map[licensing.License]int{plus: 2})
 	c := w.idp(store.SignOnActive)
 	other := store.Connection{ID: "entra", Company: w.company, Name: "entra", Mode: store.ModeLive}
 	if err := w.store.CreateConnection(t.Context(), other, nil); err != nil {
@@ -178,7 +178,7 @@ func TestSignIn_ofAnotherConnection(t *testing.T) {
 
 // TestSignIn_invited: who comes by single sign-on takes over what somebody may have begun by a link.
 func TestSignIn_invited(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, map[licensing.License]int{plus: 1})
 	c := w.idp(store.SignOnActive)
 	ada := w.person("ada", plus)
 	link := w.invited(ada)
@@ -262,7 +262,7 @@ func TestHolds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+			w := newWorld(t, enginetest.Open(t, nil), store.Company{}, map[licensing.License]int{plus: 1})
 			c := w.idp(store.SignOnActive)
 			ada := w.person("ada", plus)
 			in := w.wantSignIn("before", c, "s", "ext-ada", "")
@@ -280,7 +280,7 @@ func TestHolds(t *testing.T) {
 
 // TestSignIn_password: with a password people of any license come in, as the company lets them.
 func TestSignIn_password(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, map[licensing.License]int{plus: 1})
 	ada, bob := w.create("ada", plus).ID, w.create("bob").ID
 	for _, id := range []string{ada, bob} {
 		w.apply(licensing.SetPassword{ID: id, Password: "$hash", Own: true})
@@ -394,7 +394,7 @@ func TestOutcomes(t *testing.T) {
 // TestSignIn_superAdmin: whom an identity provider knows by a Super Admin's externalId signs in as one, so it is for Super Admins to change
 // until somebody has come by it.
 func TestSignIn_superAdmin(t *testing.T) {
-	w := newWorld(t, storetest.NewMap(nil), store.Company{}, map[licensing.License]int{plus: 1})
+	w := newWorld(t, enginetest.Open(t, nil), store.Company{}, map[licensing.License]int{plus: 1})
 	c := w.idp(store.SignOnActive)
 	carol := w.person("carol", plus)
 	w.apply(licensing.SetRole{ID: carol, Role: licensing.RoleSuperAdmin})
@@ -457,7 +457,7 @@ func (s *slowStore) AccountByIdentity(ctx context.Context, company, issuer, subj
 
 // TestSignIn_linkedMeanwhile: somebody whose account is linked to them while it is looked for comes in.
 func TestSignIn_linkedMeanwhile(t *testing.T) {
-	s := &slowStore{Store: storetest.NewMap(nil)}
+	s := &slowStore{Store: enginetest.Open(t, nil)}
 	w := newWorld(t, s, store.Company{}, map[licensing.License]int{plus: 1})
 	c := w.idp(store.SignOnActive)
 	w.person("ada", plus)

@@ -40,35 +40,74 @@ type cursor struct {
 	After string `json:"after"` // the last account done
 }
 
-// leaseFor is how long a process keeps a sweep to itself without a sign of progress.
-const leaseFor = time.Minute
+const (
+	// leaseFor is how long a process keeps a sweep to itself without a sign of progress.
+	leaseFor = 30 * time.Second
+	// lookEvery is how often it is looked whether another process has done with a sweep.
+	lookEvery = 50 * time.Millisecond
+)
 
-func newSweep(c Change, now time.Time, why cause) *store.Sweep {
+func (d *Directory) newSweep(c Change, now time.Time, why cause) *store.Sweep {
 	raw, err := json.Marshal(why)
 	if err != nil { // strings and booleans always marshal
 		panic(fmt.Sprintf("licensing: sweep cause: %v", err))
 	}
-	return &store.Sweep{ID: store.NewID(), Company: c.Company, Cause: string(raw), Actor: c.Actor, Door: c.Door, Request: c.Request, Created: now}
+	sw := store.Sweep{ID: store.NewID(), Company: c.Company, Cause: string(raw), Actor: c.Actor, Door: c.Door, Request: c.Request, Created: now}
+	if d.Shared { // else another process could take it before its maker does, who has the change to answer
+		sw.Holder, sw.Until = d.holder, now.Add(leaseFor)
+	}
+	return &sw
 }
 
-// sweep carries out an open sweep from where it stands. One of a company runs at a time, and each reads the facts only when it is its
-// turn: the one that comes last has the last word.
+// sweep carries out an open sweep from where it stands, or waits for the process that does. In this process one of a company runs at a
+// time, and each reads the facts only when it is its turn: the one that comes last has the last word.
 func (d *Directory) sweep(ctx context.Context, sw store.Sweep) error {
 	defer d.turn("sweep " + sw.Company)()
+	for {
+		over, err := d.takeSweep(ctx, sw)
+		if err != nil || over {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err() // the other process goes on
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// resumeSweep carries out an open sweep unless another process is at it.
+func (d *Directory) resumeSweep(ctx context.Context, sw store.Sweep) error {
+	defer d.turn("sweep " + sw.Company)()
+	_, err := d.takeSweep(ctx, sw)
+	return err
+}
+
+// takeSweep carries out an open sweep unless another process is at it. It says whether the sweep is done.
+func (d *Directory) takeSweep(ctx context.Context, sw store.Sweep) (over bool, err error) {
 	ctx = context.WithoutCancel(ctx) // the fact is written; a client that went away does not undo it
 	now := d.now()
 	mine, err := d.store.LeaseSweep(ctx, sw.ID, d.holder, now, now.Add(leaseFor))
-	if errors.Is(err, store.ErrNotFound) || err == nil && !mine {
-		return nil // done, or another process is at it
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("sweep %s: %w", sw.ID, err)
+	case !mine:
+		return false, nil
+	}
+	err = d.runSweep(ctx, sw, d.keepSweep)
+	if errors.Is(err, errSwept) {
+		return true, nil
 	}
 	if err != nil {
-		return fmt.Errorf("sweep %s: %w", sw.ID, err)
+		return false, fmt.Errorf("sweep %s: %w", sw.ID, err)
 	}
-	if err := d.runSweep(ctx, sw, d.keepSweep); err != nil {
-		return fmt.Errorf("sweep %s: %w", sw.ID, err)
-	}
-	return d.store.EndSweep(ctx, sw.ID)
+	return true, d.store.EndSweep(ctx, sw.ID)
 }
+
+// errSwept says that another process has taken a sweep over and done it: this one was too slow to keep it.
+var errSwept = errors.New("another process has done the sweep")
 
 // finishSweeps carries out the open sweeps of a company.
 func (d *Directory) finishSweeps(ctx context.Context, company string) error {
@@ -197,22 +236,42 @@ func (d *Directory) keepSweep(ctx context.Context, id string, at cursor) error {
 	if err != nil {
 		return err
 	}
-	if err := d.store.MoveSweep(ctx, id, string(raw)); err != nil {
+	err = d.store.MoveSweep(ctx, id, string(raw))
+	if errors.Is(err, store.ErrNotFound) {
+		return errSwept
+	}
+	if err != nil {
 		return err
 	}
 	now := d.now()
 	_, err = d.store.LeaseSweep(ctx, id, d.holder, now, now.Add(leaseFor))
+	if errors.Is(err, store.ErrNotFound) {
+		return errSwept
+	}
 	return err
 }
 
 // sweepChunk brings up to chunk accounts in line with the rules: in the pass of losses those that lose by it, in the pass of gains
 // the rest. Those that others are changing at the moment are done one by one, when it is their turn.
 func (d *Directory) sweepChunk(ctx context.Context, c Change, asked time.Time, accounts []string, gains bool) error {
-	left, err := d.sweepAccounts(ctx, c, asked, accounts, gains)
+	written, left, err := d.sweepAccounts(ctx, c, asked, accounts, gains)
 	if err != nil {
 		return err
 	}
 	for _, id := range left {
+		if err := d.sweepOne(ctx, c, asked, id, gains); err != nil {
+			return err
+		}
+	}
+	if !d.Shared || !gains || len(written) == 0 { // the pass of gains comes by again
+		return nil
+	}
+	// Another process may have changed the facts between the look at them and the write, and its own sweep have gone before the write.
+	again, left, err := d.sweepAccounts(ctx, c, asked, written, gains)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Concat(again, left) {
 		if err := d.sweepOne(ctx, c, asked, id, gains); err != nil {
 			return err
 		}
@@ -225,43 +284,46 @@ func (d *Directory) sweepOne(ctx context.Context, c Change, asked time.Time, id 
 	defer d.one(id)()
 	const patience = 20
 	for range patience {
-		left, err := d.sweepAccounts(ctx, c, asked, []string{id}, gains)
-		if err != nil || len(left) == 0 {
+		written, left, err := d.sweepAccounts(ctx, c, asked, []string{id}, gains)
+		if err != nil || len(left) == 0 && (!d.Shared || len(written) == 0) {
 			return err
 		}
 	}
 	return fmt.Errorf("account %s keeps changing: %w", id, store.ErrBusy)
 }
 
-// sweepAccounts plans and writes accounts and gives those that changed meanwhile.
-func (d *Directory) sweepAccounts(ctx context.Context, c Change, asked time.Time, accounts []string, gains bool) (left []string, err error) {
+// sweepAccounts plans and writes accounts and gives those that were written, and those that changed meanwhile.
+func (d *Directory) sweepAccounts(
+	ctx context.Context, c Change, asked time.Time, accounts []string, gains bool,
+) (written, left []string, err error) {
 	s, err := d.situation(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.queues = true
 	plans, err := d.planRules(ctx, s, asked, accounts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !gains {
 		plans = slices.DeleteFunc(plans, func(p plan) bool { return !p.loses() })
 	}
-	written, freed, err := d.writeAll(ctx, plans)
+	done, freed, err := d.writeAll(ctx, plans)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	queues := freed
 	for i, p := range plans {
-		if slices.Contains(written, i) {
+		if slices.Contains(done, i) {
 			queues = append(queues, p.waits)
+			written = append(written, p.write.After.ID)
 		} else {
 			left = append(left, p.write.After.ID)
 		}
 	}
 	slices.Sort(queues)
 	d.attend(ctx, c, slices.Compact(queues)...)
-	return left, nil
+	return written, left, nil
 }
 
 // loses says whether the plan takes something away without asking for anything: those go first.

@@ -16,7 +16,7 @@ import (
 	"usher/scim"
 	"usher/scim/schema"
 	"usher/store"
-	"usher/store/sqlite"
+	"usher/store/enginetest"
 )
 
 // door is an assembled endpoint on a real store, and a client of it.
@@ -39,11 +39,7 @@ func open(t testing.TB, limits scim.Limits, seats map[licensing.License]int) *do
 		t.Fatal(err)
 	}
 	silent := slog.New(slog.DiscardHandler)
-	s, err := sqlite.Open(context.Background(), t.TempDir(), sqlite.Options{Indexes: registry.UserIndexes(), Logger: silent})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := enginetest.Open(t, registry.UserIndexes())
 	d := &door{t: t, store: s, dir: licensing.NewDirectory(s, nil, silent), tokens: map[string]scim.Principal{}, token: "okta"}
 	d.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = strings.TrimPrefix(r.URL.Path, "/scim/v2")

@@ -57,6 +57,8 @@ func wireError(err error, about string) *Error {
 	var unknown *store.UnknownMemberError
 	var circle *store.CycleError
 	switch {
+	case errors.Is(err, store.ErrUnavailable): // whatever else the error says: nothing is known
+		return &Error{Status: http.StatusServiceUnavailable, Detail: "The server cannot reach its database at the moment; try again.", Cause: err, RetryAfter: unavailableRetry}
 	case errors.As(err, &wire):
 		return wire
 	case errors.As(err, &bad):
@@ -88,6 +90,9 @@ func wireError(err error, about string) *Error {
 
 // lossesRetry is after how many seconds a client may ask again for what the guard against mass losses has stopped.
 const lossesRetry = 300
+
+// unavailableRetry is after how many seconds a client may ask again when the store could not be reached: databases that fail over take some.
+const unavailableRetry = 5
 
 // refused says what a rule has refused, and the rule's name.
 func refused(r *licensing.Refusal) string { return fmt.Sprintf("%s (%s)", r.Detail, r.Reason) }

@@ -267,6 +267,10 @@ func (x *exchange) refuse(err error) {
 	if d.reason == "" {
 		x.failed(err)
 		x.status, x.noted = http.StatusInternalServerError, true // in the server's log
+		if away(err) {
+			x.status = http.StatusServiceUnavailable
+			x.w.Header().Set("Retry-After", awayRetry)
+		}
 		x.render(page{Title: "Something went wrong on our side.", Lead: "Nothing was changed. Try again in a minute.", Again: x.startPath()})
 		return
 	}
@@ -295,6 +299,15 @@ func (x *exchange) refuse(err error) {
 		p.Title = "Your company's sign-in service did not allow this."
 	}
 	x.render(p)
+}
+
+// awayRetry is after how many seconds one may ask again when the store could not be reached: databases that fail over take some.
+const awayRetry = "5"
+
+// away says whether an error is that of a store that could not be reached, or takes nothing on at the moment.
+func away(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded)
 }
 
 // noteDenial writes a denial to the audit log of the company, unless that was done where it was made.

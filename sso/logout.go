@@ -24,6 +24,7 @@ func (x *exchange) signOut() error {
 	p, err := x.Who(x.r)
 	var absence *Absence
 	if err != nil && !errors.As(err, &absence) {
+		x.w.Header().Del("Set-Cookie") // they are signed in as before, and can try again
 		return err
 	}
 	if p.Session.ID == "" { // it is over
@@ -32,6 +33,7 @@ func (x *exchange) signOut() error {
 	x.company, x.person = p.Company, p.Account.ID
 	ended, err := x.Store.EndSession(x.ctx, p.Session.Hash, x.events(licensing.ActionSignOut, p.Session, "signed out"))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		x.w.Header().Del("Set-Cookie")
 		return fmt.Errorf("end session: %w", err)
 	}
 	if p.Connection == nil {
@@ -127,6 +129,7 @@ func (x *exchange) backchannel() error {
 	case d.reason == "":
 		x.failed(err)
 		x.status = http.StatusServiceUnavailable
+		x.w.Header().Set("Retry-After", awayRetry)
 	case d.reason == licensing.RateLimited:
 		x.status = http.StatusTooManyRequests
 	case d.reason == licensing.IdPUnavailable:

@@ -380,7 +380,7 @@ func TestCanary(t *testing.T) {
 	for _, c := range b.Jar.Cookies(answered.Request().URL) {
 		secrets = append(secrets, c.Value)
 	}
-	kept := w.dump()
+	kept := string(w.store.Dump(t))
 	for _, secret := range secrets {
 		if len(secret) < 8 {
 			t.Fatalf("%q is no secret", secret)

@@ -152,6 +152,7 @@ func (x *exchange) fail(err error) {
 	if !errors.As(err, &absence) {
 		x.ref = reference()
 		x.failed(err)
+		x.w.Header().Set("Retry-After", awayRetry)
 		_ = x.json(http.StatusServiceUnavailable, map[string]string{"detail": "It cannot be told at the moment who is signed in. Reference " + x.ref + "."})
 		return
 	}

@@ -14,8 +14,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,33 +26,14 @@ import (
 	"usher/sso"
 	"usher/sso/ssotest"
 	"usher/store"
+	"usher/store/enginetest"
 	"usher/store/query"
-	"usher/store/sqlite"
 )
-
-// dump gives the bytes of the database.
-func (w *world) dump() string {
-	w.t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.folder, "usher.db*"))
-	if err != nil || len(files) == 0 {
-		w.t.Fatal(files, err)
-	}
-	var all strings.Builder
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all.Write(b)
-	}
-	return all.String()
-}
 
 // world is a company with an identity provider, and the server that people sign in to.
 type world struct {
 	t       *testing.T
-	folder  string
-	store   *sqlite.Store
+	store   *enginetest.Store
 	dir     *licensing.Directory
 	sealer  *sealer
 	handler *sso.Handler
@@ -142,15 +121,8 @@ func impatient(c *sso.Config) { c.Network.Timeout = time.Second }
 // newWorld makes the company acme with the person alice, who has Video Pro+, and bob, who has not.
 func newWorld(t *testing.T, configure ...func(*sso.Config)) *world {
 	t.Helper()
-	w := &world{t: t, folder: t.TempDir(), sealer: &sealer{all: map[string][2]string{}}, idp: ssotest.New(t)}
-	var err error
-	w.store, err = sqlite.Open(t.Context(), w.folder, sqlite.Options{
-		Indexes: []query.Index{{Path: "externalId", Type: query.String}}, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.store.Close() })
+	w := &world{t: t, sealer: &sealer{all: map[string][2]string{}}, idp: ssotest.New(t)}
+	w.store = enginetest.Open(t, []query.Index{{Path: "externalId", Type: query.String}})
 	logger := slog.New(slog.NewJSONHandler(&w.log, nil))
 	w.dir = licensing.NewDirectory(w.store, w.now, logger)
 	w.idp.SetClock(w.now)
@@ -169,6 +141,7 @@ func newWorld(t *testing.T, configure ...func(*sso.Config)) *world {
 	for _, f := range configure {
 		f(&c)
 	}
+	var err error
 	if w.handler, err = sso.NewHandler(c); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,11 @@ type Connection struct {
 
 	Breaker      string // state of the guard against mass losses; the states are licensing's. Empty: it has not tripped
 	BreakerSince time.Time
+}
+
+// Serves says whether a connection serves its identity provider in the same way as another: by the same Mode, QuirksOff and Strict.
+func (c *Connection) Serves(as *Connection) bool {
+	return c.Mode == as.Mode && c.Strict == as.Strict && slices.Equal(c.QuirksOff, as.QuirksOff)
 }
 
 // Connection modes. A paused connection keeps everything and accepts no writes.
@@ -78,8 +84,9 @@ type Connections interface {
 	ConnectionByName(ctx context.Context, company, name string) (Connection, error)
 	// ListConnections gives those of a company in creation order.
 	ListConnections(ctx context.Context, company string) ([]Connection, error)
-	// UpdateConnection sets Mode, QuirksOff and Strict of the connection that has c.ID in c.Company, and nothing else: ErrNotFound.
-	UpdateConnection(ctx context.Context, c Connection, events []Event) error
+	// UpdateConnection sets Mode, QuirksOff and Strict of the connection that has c.ID in c.Company, and nothing else, if these are still those of
+	// was: ErrNotFound, ErrVersion.
+	UpdateConnection(ctx context.Context, c, was Connection, events []Event) error
 	// SetSignOn sets SignOn and Epoch of the connection that has c.ID in c.Company, if its SignOn is still at c.SignOn.Version, which grows:
 	// ErrNotFound, ErrVersion. It gives what is stored.
 	SetSignOn(ctx context.Context, c Connection, events []Event) (Connection, error)

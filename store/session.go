@@ -73,7 +73,8 @@ type SessionFilter struct {
 type Sessions interface {
 	// OpenSession stores the session with what it changes of the account, if the account is at the version, the company at the epoch and the
 	// connection at the version and the epoch that the opening names, and the session has the epoch of the account. Errors: ErrVersion unless they are, ErrNotFound,
-	// *ConflictError (Identity). It gives the account as it is then.
+	// *ConflictError (Identity). It gives the account as it is then. With ErrUnavailable the account may have been changed all the same, but there is
+	// no session.
 	OpenSession(ctx context.Context, o SessionOpening) (Account, error)
 	// Session finds one by its hash: ErrNotFound. The caller checks times and epochs.
 	Session(ctx context.Context, hash [32]byte) (Session, error)
@@ -87,7 +88,8 @@ type Sessions interface {
 	ListSessions(ctx context.Context, company, account, before string, limit int) ([]Session, error)
 	// EndSession removes the session with the hash and gives it, with its IDToken: ErrNotFound.
 	EndSession(ctx context.Context, hash [32]byte, events []Event) (Session, error)
-	// EndSessions removes those that the filter names and says how many there were. The events are appended if there was one.
+	// EndSessions removes those that the filter names and says how many there were. The events are appended if there was one. With ErrUnavailable some
+	// of them may have ended; repeated it ends the rest.
 	EndSessions(ctx context.Context, company string, which SessionFilter, events []Event) (int, error)
 	// EndSessionsOnce is EndSessions for a logout token, which is noted with it: one that was noted before ends nothing, and first is false. If
 	// it fails it can be repeated.

@@ -98,6 +98,38 @@ func (r *report) complain(format string, args ...any) {
 	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
 }
 
+// records is what the checker reads of a company.
+type records struct {
+	events []logged // in the order of the log
+	people []known
+	pools  []pool
+	queues map[string][]string // by license: who waits, in turn
+}
+
+type logged struct {
+	action, target, detail string
+	at                     time.Time // zero where the log has the order in which all came to be
+}
+
+// lowering is the last time that a pool lost seats, where the log tells of what was under way by then only afterwards.
+type lowering struct {
+	from int
+	at   time.Time
+}
+
+// underWay is how long a write that has taken a seat may take to be told of.
+const underWay = 15 * time.Second
+
+type known struct {
+	id string
+	state
+}
+
+type pool struct {
+	license                                 string
+	bought, reserved, active, held, waiting int
+}
+
 // checkStore checks the database in a file.
 func checkStore(t *testing.T, file string) report {
 	t.Helper()
@@ -131,87 +163,36 @@ func checkStore(t *testing.T, file string) report {
 		return err
 	}, "SELECT co FROM companies")
 	for _, co := range companies {
-		known, used, total := map[string]*state{}, map[string]int{}, map[string]int{}
+		all := records{queues: map[string][]string{}}
 		each(func(r *sql.Rows) error {
-			var action, target, detail string
-			if err := r.Scan(&action, &target, &detail); err != nil {
-				return err
-			}
-			found.events++
-			if err := replay(action, target, detail, known, used, total); err != nil {
-				found.complain("event %d: %v", found.events, err)
-			}
-			return nil
+			var e logged
+			err := r.Scan(&e.action, &e.target, &e.detail)
+			all.events = append(all.events, e)
+			return err
 		}, "SELECT action, ifnull(target, ''), ifnull(detail, '{}') FROM events WHERE co = ? ORDER BY seq", co)
-
-		queue := map[string][]string{}
-		counted := map[string]int{}
 		each(func(r *sql.Rows) error {
-			var id, sources string
-			var is state
-			if err := r.Scan(&id, &is.License, &is.State, &is.Reason, &is.Effective, &is.Seat, &is.SeatState, &is.active, &is.member, &sources); err != nil {
+			var sources string
+			var is known
+			if err := r.Scan(&is.id, &is.License, &is.State, &is.Reason, &is.Effective, &is.Seat, &is.SeatState, &is.active, &is.member, &sources); err != nil {
 				return err
 			}
-			found.people++
-			said := known[id]
-			if said == nil {
-				found.complain("%s is not in the log", id)
-				return nil
-			}
-			delete(known, id)
-			if err := json.Unmarshal([]byte(sources), &is.sources); err != nil {
-				return err
-			}
-			if got, want := fmt.Sprint(is.sources), fmt.Sprint(said.sources); got != want {
-				found.complain("%s: sources %s, by the log %s", id, got, want)
-			}
-			if is, said := fmt.Sprintf("%+v", is.shown()), fmt.Sprintf("%+v", said.shown()); is != said {
-				found.complain("%s:\n is            %s\n by the log is %s", id, is, said)
-			}
-			is.since, is.priority = said.since, said.priority
-			want := said.due()
-			if got, want := fmt.Sprintf("%+v", is), fmt.Sprintf("%+v", want); got != want {
-				found.complain("%s:\n is      %s\n must be %s", id, got, want)
-			}
-			if want.State == "waiting" {
-				queue[want.License] = append(queue[want.License], fmt.Sprintf("%08d %d %s", 1_000_000-want.priority, want.since, id))
-			}
-			if is.Seat != "" {
-				counted[is.Seat]++
-			}
-			return nil
+			all.people = append(all.people, is)
+			return json.Unmarshal([]byte(sources), &all.people[len(all.people)-1].sources)
 		}, `SELECT id, ifnull(license, ''), lstate, ifnull(lreason, ''), effective, ifnull(seat, ''), ifnull(sstate, ''), active, member,
 			ifnull(sources, '[]') FROM users WHERE co = ?`, co)
-		for id, s := range known {
-			found.complain("%s is in the log and nowhere else: %+v", id, *s)
-		}
 		each(func(r *sql.Rows) error {
-			var sku string
-			var bought, reserved, active, held, waiting int
-			if err := r.Scan(&sku, &bought, &reserved, &active, &held, &waiting); err != nil {
-				return err
-			}
-			if kept := reserved + active + held; kept != used[sku] || kept != counted[sku] || bought != total[sku] {
-				found.complain("%s: %d used, by the log %d, counted %d; %d bought, by the log %d", sku, kept, used[sku], counted[sku], bought, total[sku])
-			}
-			if waiting != len(queue[sku]) || waiting > 0 && reserved+active < bought {
-				found.complain("%s: %d wait, counted %d, beside %d of %d seats that nobody needs", sku, waiting, len(queue[sku]), bought-reserved-active, bought)
-			}
-			return nil
+			var p pool
+			err := r.Scan(&p.license, &p.bought, &p.reserved, &p.active, &p.held, &p.waiting)
+			all.pools = append(all.pools, p)
+			return err
 		}, "SELECT sku, total, reserved, active, held, waiting FROM pools WHERE co = ?", co)
-		for sku, ids := range queue {
-			slices.Sort(ids)
-			place := 0
-			each(func(r *sql.Rows) error {
-				var id string
-				err := r.Scan(&id)
-				if place >= len(ids) || !strings.HasSuffix(ids[place], id) {
-					found.complain("%s: %s is in place %d of the queue, but not by the log", sku, id, place)
-				}
-				place++
-				return err
-			}, "SELECT id FROM waiting WHERE co = ? AND sku = ? ORDER BY prio DESC, since, id", co, sku)
-		}
+		each(func(r *sql.Rows) error {
+			var sku, id string
+			err := r.Scan(&sku, &id)
+			all.queues[sku] = append(all.queues[sku], id)
+			return err
+		}, "SELECT sku, id FROM waiting WHERE co = ? ORDER BY prio DESC, since, id", co)
+		found.check(all)
 	}
 	each(func(r *sql.Rows) error {
 		var cause string
@@ -222,8 +203,66 @@ func checkStore(t *testing.T, file string) report {
 	return found
 }
 
+// check checks the records of one company.
+func (r *report) check(all records) {
+	known, used, total, lowered := map[string]*state{}, map[string]int{}, map[string]int{}, map[string]lowering{}
+	for _, e := range all.events {
+		r.events++
+		if err := replay(e, known, used, total, lowered); err != nil {
+			r.complain("event %d: %v", r.events, err)
+		}
+	}
+	queue, counted := map[string][]string{}, map[string]int{}
+	for _, is := range all.people {
+		r.people++
+		said := known[is.id]
+		if said == nil {
+			r.complain("%s is not in the log", is.id)
+			continue
+		}
+		delete(known, is.id)
+		if got, want := fmt.Sprint(is.sources), fmt.Sprint(said.sources); got != want {
+			r.complain("%s: sources %s, by the log %s", is.id, got, want)
+		}
+		if id, is, said := is.id, fmt.Sprintf("%+v", is.shown()), fmt.Sprintf("%+v", said.shown()); is != said {
+			r.complain("%s:\n is            %s\n by the log is %s", id, is, said)
+		}
+		is.since, is.priority = said.since, said.priority
+		want := said.due()
+		if got, want := fmt.Sprintf("%+v", is.state), fmt.Sprintf("%+v", want); got != want {
+			r.complain("%s:\n is      %s\n must be %s", is.id, got, want)
+		}
+		if want.State == "waiting" {
+			queue[want.License] = append(queue[want.License], fmt.Sprintf("%08d %d %s", 1_000_000-want.priority, want.since, is.id))
+		}
+		if is.Seat != "" {
+			counted[is.Seat]++
+		}
+	}
+	for id, s := range known {
+		r.complain("%s is in the log and nowhere else: %+v", id, *s)
+	}
+	for _, p := range all.pools {
+		if kept := p.reserved + p.active + p.held; kept != used[p.license] || kept != counted[p.license] || p.bought != total[p.license] {
+			r.complain("%s: %d used, by the log %d, counted %d; %d bought, by the log %d", p.license, kept, used[p.license], counted[p.license], p.bought, total[p.license])
+		}
+		if p.waiting != len(queue[p.license]) || p.waiting > 0 && p.reserved+p.active < p.bought {
+			r.complain("%s: %d wait, counted %d, beside %d of %d seats that nobody needs", p.license, p.waiting, len(queue[p.license]), p.bought-p.reserved-p.active, p.bought)
+		}
+	}
+	for license, ids := range queue {
+		slices.Sort(ids)
+		for place, id := range all.queues[license] {
+			if place >= len(ids) || !strings.HasSuffix(ids[place], id) {
+				r.complain("%s: %s is in place %d of the queue, but not by the log", license, id, place)
+			}
+		}
+	}
+}
+
 // replay takes one event in.
-func replay(action, target, detail string, known map[string]*state, used, total map[string]int) error {
+func replay(e logged, known map[string]*state, used, total map[string]int, lowered map[string]lowering) error {
+	target, detail := e.target, e.detail
 	var d struct {
 		Seats      map[string]int
 		Total      int
@@ -236,10 +275,13 @@ func replay(action, target, detail string, known map[string]*state, used, total 
 		return fmt.Errorf("%s: %w", detail, err)
 	}
 	s := known[target]
-	switch action {
+	switch e.action {
 	case "company.create":
 		maps.Copy(total, d.Seats)
 	case "pool.set-seats":
+		if d.Total < total[target] {
+			lowered[target] = lowering{total[target], e.at}
+		}
 		total[target] = d.Total
 	case "user.create", "user.update", "user.invite", "user.activate":
 		if s == nil {
@@ -279,7 +321,11 @@ func replay(action, target, detail string, known map[string]*state, used, total 
 				used[before.Seat]--
 			}
 			if s.Seat != "" {
-				if used[s.Seat]++; used[s.Seat] > total[s.Seat] {
+				most := total[s.Seat]
+				if l := lowered[s.Seat]; !e.at.IsZero() && e.at.Before(l.at.Add(underWay)) {
+					most = max(most, l.from)
+				}
+				if used[s.Seat]++; used[s.Seat] > most {
 					return fmt.Errorf("%s got seat %d of %d", target, used[s.Seat], total[s.Seat])
 				}
 			}

@@ -167,7 +167,7 @@ func breakages() []breakage {
 
 // TestBreakages puts something wrong between the suite and the server: the check that is about it must fail.
 func TestBreakages(t *testing.T) {
-	s := demo(t)
+	s := demo(t, newHome(t))
 	defer s.stop(t)
 	target, err := url.Parse(s.Base)
 	if err != nil {

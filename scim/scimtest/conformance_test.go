@@ -25,10 +25,10 @@ func TestRequirements_covered(t *testing.T) {
 func TestConformance(t *testing.T) {
 	c := Config{Base: os.Getenv("USHER_TEST_BASE"), Token: os.Getenv("USHER_TEST_TOKEN")}
 	if c.Base == "" {
-		data := t.TempDir()
-		s := demo(t, "--data", data)
+		h := newHome(t)
+		s := demo(t, h)
 		defer s.stop(t)
-		c.Base, c.Token, c.Other = s.Base, s.Token, s.secondCompany(t, data).Token
+		c.Base, c.Token, c.Other = s.Base, s.Token, s.secondCompany(t, h).Token
 	}
 	report, err := Run(t.Context(), c)
 	if err != nil {

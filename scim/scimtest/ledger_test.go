@@ -10,6 +10,7 @@ import (
 
 	"usher/scim/schema"
 	"usher/store"
+	"usher/store/mongo"
 	"usher/store/sqlite"
 )
 
@@ -26,15 +27,20 @@ type ledger struct {
 }
 
 // checkLedger looks into the folder of a server that was killed: the event logs must be without gaps and unbroken, and what their
-// license events add up to must be the accounts and the seats. It looks at a copy, so that it is the next server that recovers
-// what the killed one has left.
-func checkLedger(t *testing.T, data string) {
+// license events add up to must be the accounts and the seats. Of a folder it looks at a copy, so that it is the next server that
+// recovers what the killed one has left. In a database it looks as another server would that is there already.
+func checkLedger(t *testing.T, h home) {
 	t.Helper()
 	registry, err := schema.NewRegistry()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(t.Context(), copyFolder(t, data), sqlite.Options{Indexes: registry.UserIndexes()})
+	var s store.Store
+	if h.uri != "" {
+		s, err = mongo.Open(t.Context(), h.uri, mongo.Options{Indexes: registry.UserIndexes()})
+	} else {
+		s, err = sqlite.Open(t.Context(), copyFolder(t, h.data), sqlite.Options{Indexes: registry.UserIndexes()})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

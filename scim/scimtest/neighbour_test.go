@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,12 +24,12 @@ func TestNeighbour(t *testing.T) {
 	if os.Getenv("USHER_SCALE") == "full" {
 		members, operations = 100_000, 1000
 	}
-	data := t.TempDir()
-	s := demo(t, "--data", data)
+	h := newHome(t)
+	s := demo(t, h)
 	defer s.stop(t)
 	people := slices.Sorted(keysOf(seedPeople(t, s, members)))
 
-	other := s.secondCompany(t, data)
+	other := s.secondCompany(t, h)
 	var reader struct{ ID string }
 	if status, err := other.call(t.Context(), http.MethodPost, "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"reader"}`, &reader); err != nil || status != http.StatusCreated {
 		t.Fatalf("reader: status %d, %v", status, err)
@@ -143,14 +142,10 @@ func countFound(t *testing.T, s *server, filter string) int {
 }
 
 // secondCompany makes another company on the server, with a token of its own.
-func (s *server) secondCompany(t *testing.T, data string) *server {
+func (s *server) secondCompany(t *testing.T, h home) *server {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
 	run := func(args ...string) []byte {
-		out, err := exec.Command(program, append(args, "--data", data, "--json")...).Output()
+		out, err := h.command(t, append(args, "--json")...).Output()
 		if err != nil {
 			t.Fatalf("usher %s: %v", strings.Join(args, " "), err)
 		}

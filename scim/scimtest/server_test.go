@@ -15,6 +15,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"usher/store/enginetest"
+	"usher/store/mongo/mongotest"
 )
 
 // work is where the program is built.
@@ -42,6 +45,33 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// home is where a server keeps its records: in a folder, or in a database when the run is for MongoDB (see enginetest).
+type home struct {
+	data string // the folder
+	uri  string // of the database; empty: there is none
+}
+
+func newHome(t *testing.T) home {
+	t.Helper()
+	h := home{data: t.TempDir()}
+	if enginetest.MongoDB(t) {
+		h.uri = mongotest.URI(t)
+	}
+	return h
+}
+
+// command makes a command of the program on the home.
+func (h home) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, append(args, "--data", h.data)...)
+	cmd.Env = append(os.Environ(), "USHER_STORE="+h.uri)
+	return cmd
+}
+
 // server is a running "usher demo".
 type server struct {
 	Base  string `json:"scim_base"`
@@ -54,14 +84,10 @@ type server struct {
 }
 
 // demo starts "usher demo --empty --json" with more flags and waits until it is ready.
-func demo(t *testing.T, flags ...string) *server {
+func demo(t *testing.T, h home, flags ...string) *server {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &server{ended: make(chan struct{})}
-	s.cmd = exec.Command(program, append([]string{"demo", "--empty", "--json", "--addr", "127.0.0.1:0"}, flags...)...)
+	s.cmd = h.command(t, append([]string{"demo", "--empty", "--json", "--addr", "127.0.0.1:0"}, flags...)...)
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -82,6 +108,9 @@ func demo(t *testing.T, flags ...string) *server {
 	if err != nil {
 		s.kill()
 		t.Fatalf("the first line of the demo is %q: %v\n%s", line, err, &s.stderr)
+	}
+	if h.uri != "" {
+		mongotest.Dump(t, h.uri) // which fails when the records are elsewhere
 	}
 	return s
 }

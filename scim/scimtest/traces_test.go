@@ -18,7 +18,7 @@ func TestTraces(t *testing.T) {
 	client := &Client{BaseURL: os.Getenv("USHER_TEST_BASE"), Token: os.Getenv("USHER_TEST_TOKEN")}
 	given := client.BaseURL != ""
 	if !given {
-		s := demo(t, "--data", t.TempDir())
+		s := demo(t, newHome(t))
 		defer s.stop(t)
 		client.BaseURL, client.Token = s.Base, s.Token
 	}
@@ -32,7 +32,7 @@ func TestTraces(t *testing.T) {
 				if trace.Name != exhausted {
 					t.Fatalf("nothing provides what the trace needs: %s", trace.Adapt)
 				}
-				s := demo(t, "--data", t.TempDir(), "--seats", "video-pro-plus=1", "--seat-policy", "strict")
+				s := demo(t, newHome(t), "--seats", "video-pro-plus=1", "--seat-policy", "strict")
 				defer s.stop(t)
 				c = &Client{BaseURL: s.Base, Token: s.Token}
 			}

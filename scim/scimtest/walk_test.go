@@ -20,7 +20,7 @@ func TestWalk(t *testing.T) {
 	if os.Getenv("USHER_SCALE") == "full" {
 		people, perSecond, count = 100_000, 200, 100
 	}
-	s := demo(t)
+	s := demo(t, newHome(t))
 	defer s.stop(t)
 	stays := seedPeople(t, s, people)
 	for _, list := range []struct{ name, query string }{

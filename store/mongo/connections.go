@@ -74,9 +74,14 @@ func (s *Store) ListConnections(ctx context.Context, company string) ([]store.Co
 }
 
 // UpdateConnection implements [store.Connections].
-func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+func (s *Store) UpdateConnection(ctx context.Context, c, was store.Connection, events []store.Event) error {
+	quirks := bson.E{Key: "v.quirksoff", Value: was.QuirksOff}
+	if len(was.QuirksOff) == 0 { // a list that is empty, or none
+		quirks.Value = bson.D{field("$in", bson.A{nil, bson.A{}})}
+	}
+	as := bson.D{field("v.mode", was.Mode), field("v.strict", was.Strict), quirks}
 	update := set(field("v.mode", c.Mode), field("v.quirksoff", c.QuirksOff), field("v.strict", c.Strict))
-	_, err := s.changeConnection(ctx, c, bson.D{}, update, events)
+	_, err := s.changeConnection(ctx, c, as, update, events)
 	return err
 }
 

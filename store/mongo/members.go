@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -112,11 +113,36 @@ func (s *Store) emptyGroup(ctx context.Context, company, id string, version int6
 			return err
 		}
 		if len(members) == 0 {
-			return s.leaveSupergroups(ctx, company, id)
+			break
 		}
 		if err := s.setMembers(ctx, company, id, members, false, version); err != nil {
 			return err
 		}
+	}
+	if err := s.countLeavers(ctx, company, id, version); err != nil {
+		return err
+	}
+	return s.leaveSupergroups(ctx, company, id)
+}
+
+// countLeavers counts the groups of those who have left a deleted group: who took them out may have died before.
+func (s *Store) countLeavers(ctx context.Context, company, group string, version int64) error {
+	after, end := memberID(group, ""), group+";" // the character after the colon
+	for {
+		var rows []memberRow
+		filter := bson.D{field("_id", bson.D{field("$gt", after), field("$lt", end)}), field("co", company), field("ver", version)}
+		opts := options.Find().SetSort(bson.D{field("_id", 1)}).SetLimit(inBatches).SetProjection(bson.D{field("_id", 1)})
+		if err := s.all(ctx, s.members, filter, &rows, opts); err != nil || len(rows) == 0 {
+			return err
+		}
+		accounts := make([]string, len(rows))
+		for i, row := range rows {
+			accounts[i] = strings.TrimPrefix(row.ID, memberID(group, ""))
+		}
+		if err := s.countGroups(ctx, company, accounts); err != nil {
+			return err
+		}
+		after = rows[len(rows)-1].ID
 	}
 }
 

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"usher/store/mongo/mongotest"
 )
@@ -20,9 +17,7 @@ func Quiet(t testing.TB, uri string, timeout time.Duration) *Store {
 	if timeout == 0 {
 		timeout = callTimeout
 	}
-	journal := true
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetTimeout(timeout).SetServerSelectionTimeout(timeout).
-		SetReadPreference(readpref.Primary()).SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal}))
+	client, err := mongo.Connect(clientOptions(uri).SetTimeout(timeout).SetServerSelectionTimeout(timeout))
 	if err != nil {
 		t.Fatal(err)
 	}

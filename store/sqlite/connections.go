@@ -38,7 +38,7 @@ func (s *Store) CreateConnection(ctx context.Context, c store.Connection, events
 }
 
 // UpdateConnection implements [store.Connections].
-func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+func (s *Store) UpdateConnection(ctx context.Context, c, was store.Connection, events []store.Event) error {
 	quirks, err := encodeList(c.QuirksOff)
 	if err != nil {
 		return err
@@ -48,8 +48,14 @@ func (s *Store) UpdateConnection(ctx context.Context, c store.Connection, events
 	}
 	defer s.connections.forget(c.ID)
 	return s.writeCompany(ctx, c.Company, func(t *tx, co int64) error {
-		n, err := t.exec("UPDATE connections SET mode = ?, quirks_off = ?, strict = ? WHERE co = ? AND id = ?", optional(c.Mode), quirks, c.Strict, co, c.ID)
-		if err := orNotFound(n > 0, err); err != nil {
+		is, err := first(s.selectConnections(t.conn, "co = ? AND id = ?", co, c.ID))
+		if err != nil {
+			return err
+		}
+		if !is.Serves(&was) {
+			return store.ErrVersion
+		}
+		if _, err := t.exec("UPDATE connections SET mode = ?, quirks_off = ?, strict = ? WHERE co = ? AND id = ?", optional(c.Mode), quirks, c.Strict, co, c.ID); err != nil {
 			return err
 		}
 		return t.log(co, events)

@@ -113,8 +113,8 @@ func (s *Store) examineIndex(ctx context.Context, c *conn, wrong func(check, for
 		must += int64(len(s.index.attrs(&a)))
 	}
 	if r.err == nil && is != must {
-		wrong("index", "the indexes have %d entries, and by the accounts there must be %d: filters may miss people; restore a backup, or remove the rows of the table attrname while no server runs, and the next start builds the indexes anew",
-			is, must)
+		wrong("index", "the indexes have %d entries, and by the accounts there must be %d: filters may miss people; restore a backup, "+
+			"or remove the rows of the table attrname while no server runs, and the next start builds the indexes anew", is, must)
 	}
 	return r.err
 }

@@ -169,7 +169,7 @@ func useEverything(t *testing.T, s *Store, company string) {
 	if _, err = s.WriteAccount(ctx, store.AccountWrite{Before: &a, After: after}); !errors.Is(err, store.ErrNoSeat) {
 		t.Fatalf("a seat that is not there: %v", err)
 	}
-	must(s.UpdateConnection(ctx, store.Connection{ID: "c", Company: company}, nil))
+	must(s.UpdateConnection(ctx, store.Connection{ID: "c", Company: company}, store.Connection{}, nil))
 	must(s.DeleteGroup(ctx, company, "g", 0, nil, nil))
 	must(s.DeleteRule(ctx, company, "r", nil, nil))
 	must(s.DeleteToken(ctx, company, "t", nil))

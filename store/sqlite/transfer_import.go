@@ -75,7 +75,8 @@ func (s *Store) prepareRecord(r store.Record) (func(*importing) error, error) {
 		})
 	case store.RecordAdminSession:
 		return prepared(r, func(in *importing, a store.AdminSession) error {
-			return in.insert(a.Company, "INSERT INTO admin_sessions (co, hash, id, kind, admin, credential, created, seen, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			return in.insert(a.Company, `INSERT INTO admin_sessions (co, hash, id, kind, admin, credential, created, seen, expires)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 				a.Hash[:], a.ID, a.Kind, a.Admin, a.Credential[:], a.Created, a.Seen, a.Expires)
 		})
 	case store.RecordSchema:
@@ -128,7 +129,8 @@ func (s *Store) prepareRecord(r store.Record) (func(*importing) error, error) {
 		return prepared(r, (*importing).mail)
 	case store.RecordSignIn:
 		return prepared(r, func(in *importing, i store.SignIn) error {
-			return in.insert(i.Company, "INSERT INTO sign_ins (co, state, browser, conn, ver, nonce, verifier, ret, test, created, used, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			return in.insert(i.Company, `INSERT INTO sign_ins (co, state, browser, conn, ver, nonce, verifier, ret, test, created, used, session)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 				i.State[:], i.Browser[:], i.Connection, i.SignOn, i.Nonce, i.Verifier, optional(i.Return), i.Test, i.Created, i.Used, i.Session[:])
 		})
 	case store.RecordLogout:

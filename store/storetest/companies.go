@@ -212,9 +212,17 @@ func testConnectionUpdate(f *fixture) {
 		{store.ModeLive, nil},
 	} {
 		// What else the caller thinks of the connection is not stored.
-		f.check(f.UpdateConnection(f.ctx, store.Connection{
+		change := store.Connection{
 			ID: okta.ID, Company: f.company, Name: "entra", Mode: step.mode, Epoch: 9, QuirksOff: step.quirks, Strict: step.quirks != nil, Created: f.now(),
-		}, []store.Event{f.event("connection.update", okta.ID)}))
+		}
+		f.check(f.UpdateConnection(f.ctx, change, okta, []store.Event{f.event("connection.update", okta.ID)}))
+		for what, was := range map[string]store.Connection{
+			"on another mode":    {Mode: "other", QuirksOff: change.QuirksOff, Strict: change.Strict},
+			"on other quirks":    {Mode: change.Mode, QuirksOff: append([]string{"none"}, change.QuirksOff...), Strict: change.Strict},
+			"on what is lenient": {Mode: change.Mode, QuirksOff: change.QuirksOff, Strict: !change.Strict},
+		} {
+			f.want(what, f.UpdateConnection(f.ctx, okta, was, []store.Event{f.event("never", okta.ID)}), store.ErrVersion)
+		}
 		okta.Mode, okta.QuirksOff, okta.Strict = step.mode, step.quirks, step.quirks != nil
 		got, err := f.Connection(f.ctx, okta.ID)
 		f.check(err)
@@ -233,7 +241,7 @@ func testConnectionUpdate(f *fixture) {
 		"one that is not there":  {ID: store.NewID(), Company: f.company, Mode: store.ModePaused},
 		"one of another company": {ID: okta.ID, Company: globex, Mode: store.ModePaused},
 	} {
-		f.want(what, f.UpdateConnection(f.ctx, c, []store.Event{f.event("connection.update", c.ID)}), store.ErrNotFound)
+		f.want(what, f.UpdateConnection(f.ctx, c, okta, []store.Event{f.event("connection.update", c.ID)}), store.ErrNotFound)
 	}
 	got, err := f.Connection(f.ctx, okta.ID)
 	f.check(err)

@@ -151,7 +151,7 @@ func (f *fixture) operations(w world) map[string]func(ctx context.Context) error
 			_, err := f.UpdateCompany(ctx, store.Company{ID: w.company, Version: 1, Tier: "free"}, nil, events)
 			return err
 		},
-		"UpdateConnection": func(ctx context.Context) error { return f.UpdateConnection(ctx, paused, events) },
+		"UpdateConnection": func(ctx context.Context) error { return f.UpdateConnection(ctx, paused, w.connection, events) },
 		"CreateToken":      func(ctx context.Context) error { return f.CreateToken(ctx, token, events) },
 		"DeleteToken":      func(ctx context.Context) error { return f.DeleteToken(ctx, w.company, w.token.ID, events) },
 		"WriteAccount": func(ctx context.Context) error {
@@ -303,7 +303,7 @@ func testIsolation(f *fixture) {
 	f.want("NewestTombstone", err, store.ErrNotFound)
 	_, err = f.ConnectionByName(f.ctx, f.company, w.connection.Name)
 	f.want("ConnectionByName", err, store.ErrNotFound)
-	f.want("UpdateConnection", f.UpdateConnection(f.ctx, store.Connection{ID: w.connection.ID, Company: f.company}, no), store.ErrNotFound)
+	f.want("UpdateConnection", f.UpdateConnection(f.ctx, store.Connection{ID: w.connection.ID, Company: f.company}, w.connection, no), store.ErrNotFound)
 	f.want("DeleteToken", f.DeleteToken(f.ctx, f.company, w.token.ID, no), store.ErrNotFound)
 
 	forged := w.account

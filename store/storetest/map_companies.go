@@ -339,7 +339,7 @@ func (m *Map) ListConnections(ctx context.Context, company string) ([]store.Conn
 }
 
 // UpdateConnection implements [store.Connections].
-func (m *Map) UpdateConnection(ctx context.Context, c store.Connection, events []store.Event) error {
+func (m *Map) UpdateConnection(ctx context.Context, c, was store.Connection, events []store.Event) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
@@ -349,6 +349,9 @@ func (m *Map) UpdateConnection(ctx context.Context, c store.Connection, events [
 	return m.connections.update(c.ID, func(old fact[store.Connection]) (fact[store.Connection], error) {
 		if old.gone || old.value.Company != c.Company {
 			return old, store.ErrNotFound
+		}
+		if !old.value.Serves(&was) {
+			return old, store.ErrVersion
 		}
 		next := old.value
 		next.Mode, next.QuirksOff, next.Strict = c.Mode, slices.Clone(c.QuirksOff), c.Strict

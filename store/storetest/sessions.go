@@ -43,7 +43,7 @@ func testSignOn(f *fixture) {
 	read(full)
 	_, err = f.SetSignOn(f.ctx, given, []store.Event{f.event("stale", c.ID)})
 	f.want("on a stale version", err, store.ErrVersion)
-	f.check(f.UpdateConnection(f.ctx, full, nil))
+	f.check(f.UpdateConnection(f.ctx, full, full, nil))
 	read(full)
 	full.SignOn = store.SignOn{Version: 1}
 	stored, err = f.SetSignOn(f.ctx, full, nil)

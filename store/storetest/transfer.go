@@ -255,8 +255,9 @@ func digest(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 func (f *fixture) everyConnection() store.Connection {
 	f.Helper()
 	okta := f.connection(f.company, "okta")
+	was := okta
 	okta.Mode, okta.QuirksOff, okta.Strict = store.ModePaused, []string{"b", "a"}, true
-	f.check(f.UpdateConnection(f.ctx, okta, nil))
+	f.check(f.UpdateConnection(f.ctx, okta, was, nil))
 	okta.Epoch = 3
 	okta.SignOn = store.SignOn{
 		State: store.SignOnActive, Issuer: "https://idp.example/a", ClientID: "usher", ClientAuth: "post", Secret: "sealed", Former: "sealed too",
@@ -289,7 +290,8 @@ func (f *fixture) everyAccount(okta store.Connection) {
 	}
 	full.Priority = 3
 	full.Sources = []store.Source{
-		{Kind: "license", Ref: "r", By: okta.ID, License: pro, Priority: 2, At: f.now(), Approved: true, Refused: true, Until: f.now()}, {Kind: "roles", By: "x", License: "ringex", At: f.now()},
+		{Kind: "license", Ref: "r", By: okta.ID, License: pro, Priority: 2, At: f.now(), Approved: true, Refused: true, Until: f.now()},
+		{Kind: "roles", By: "x", License: "ringex", At: f.now()},
 	}
 	full.RoleSources, full.Epoch = []store.RoleSource{{Kind: "rule", Ref: "r", By: "x", Role: "user-admin", At: f.now()}}, 9
 	full = f.create(seated(full, pro, store.StateActive, f))

@@ -117,7 +117,7 @@ func (h *Handler) changeSettings(ctx context.Context, c call, company store.Comp
 	if err != nil {
 		return was, err
 	}
-	if err := h.store.UpdateConnection(ctx, is, events); err != nil {
+	if err := h.store.UpdateConnection(ctx, is, was, events); err != nil {
 		return was, fmt.Errorf("update connection %s: %w", is.ID, err)
 	}
 	h.changed()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"usher/cmd/internal/credential"
+	"usher/cmd/internal/doctor"
 	"usher/cmd/internal/limit"
 	"usher/licensing"
 	"usher/scim"
@@ -39,6 +40,7 @@ type Store interface {
 	store.Sessions
 	store.Idempotency
 	store.Events
+	doctor.Store
 	ListQuirks(ctx context.Context, company string) ([]store.QuirkUse, error)
 	CompanyByName(ctx context.Context, name string) (store.Company, error)
 	ListCompanies(ctx context.Context) ([]store.Company, error)
@@ -316,6 +318,11 @@ func (h *Handler) problemOf(c call, err error) *Problem {
 		conflict *store.ConflictError
 	)
 	switch {
+	case c.Context().Err() == nil && away(err): // whatever else the error says: nothing is known
+		known = problem(http.StatusServiceUnavailable, "The server cannot reach its database at the moment, and it is not known whether this was done: look, or try again.")
+		known.RetryAfter = awayRetry
+		h.log.LogAttrs(c.Context(), slog.LevelError, "the store cannot be reached",
+			slog.String("request", c.id), slog.String("operation", c.Pattern), slog.String("error", err.Error()))
 	case errors.As(err, &known):
 	case errors.As(err, &input) && input.Status < http.StatusInternalServerError:
 		known = problem(input.Status, "%s", input.Detail)
@@ -330,12 +337,24 @@ func (h *Handler) problemOf(c call, err error) *Problem {
 		known = problem(http.StatusServiceUnavailable, "The request was given up.")
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrVersion):
 		known = problem(http.StatusServiceUnavailable, "Others are changing the same at the moment; try again.")
+		known.RetryAfter = 1
+	case errors.Is(err, store.ErrClosed):
+		known = problem(http.StatusServiceUnavailable, "The server is being stopped; try again.")
+		known.RetryAfter = 1
 	default:
 		known = problem(http.StatusInternalServerError, "The operation failed; the server's log has the cause under request %s.", c.id)
 		h.log.LogAttrs(c.Context(), slog.LevelError, "admin operation failed",
 			slog.String("request", c.id), slog.String("operation", c.Pattern), slog.String("error", err.Error()))
 	}
 	return known
+}
+
+// awayRetry is after how many seconds a client may ask again when the store could not be reached: databases that fail over take some.
+const awayRetry = 5
+
+// away says whether an error is that of a store that could not be reached.
+func away(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // statusOf gives the status of a refusal: what was asked for is no such thing, or does not go with what there is, or may not be done.

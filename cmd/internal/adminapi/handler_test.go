@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -24,7 +25,7 @@ import (
 	"usher/scim/schema"
 	"usher/sso"
 	"usher/store"
-	"usher/store/sqlite"
+	"usher/store/enginetest"
 )
 
 // desk is a handler over a store of its own, with a client.
@@ -32,11 +33,10 @@ type desk struct {
 	*Client
 	handler *Handler
 	outside http.Handler // as others than the operator reach it
-	store   *sqlite.Store
+	store   *enginetest.Store
 	changes int // calls of Config.Changed
 	now     time.Time
 	log     bytes.Buffer
-	dir     string // of the store
 	keys    ring
 }
 
@@ -52,6 +52,8 @@ func (r *ring) AddKey() error {
 	return nil
 }
 
+func (r *ring) Rewrap(context.Context) error { return nil }
+
 func (r *ring) ForgetKeys() error {
 	r.keys = r.keys[:1]
 	r.sealer.SetKeys(r.keys...)
@@ -62,17 +64,8 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	dir := t.TempDir()
-	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d := &desk{store: s, dir: dir}
+	s := enginetest.Open(t, nil)
+	d := &desk{store: s}
 	log := slog.New(slog.NewTextHandler(&d.log, nil))
 	d.now = now
 	clock := func() time.Time { return d.now }
@@ -551,13 +544,25 @@ func TestProblem(t *testing.T) {
 	if w.Code != 400 || p.Status != 400 || w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(p.Detail, "nme") {
 		t.Errorf("unknown member: %d %+v", w.Code, p)
 	}
-	if err := d.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	d.handler.store = broken{d.store}
 	w, p = ask(http.MethodGet, "/v1/companies", "")
 	if w.Code != 500 || !strings.Contains(p.Detail, "log") || strings.Contains(strings.ToLower(p.Detail), "sql") {
 		t.Errorf("failure inside: %d %+v", w.Code, p)
 	}
+	if err := d.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.handler.store = d.store
+	if w, p = ask(http.MethodGet, "/v1/companies", ""); w.Code != 503 || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("closed: %d %s %+v", w.Code, w.Header(), p)
+	}
+}
+
+// broken is a store that has lost the companies.
+type broken struct{ *enginetest.Store }
+
+func (broken) ListCompanies(context.Context) ([]store.Company, error) {
+	return nil, errors.New("SQL logic error")
 }
 
 func TestDial_NoServer(t *testing.T) {

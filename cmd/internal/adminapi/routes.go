@@ -64,6 +64,7 @@ func (h *Handler) routes() []route {
 		{nobody, "GET /v1/openapi.json", h.openAPI, "This document.", nil, map[string]any{}, nil},
 
 		{operatorOnly, "POST /v1/secrets/rewrap", h.rewrap, "Seal all secrets by the newest key, which can be made by it.", Rewrapping{}, Rewrapped{}, nil},
+		{operatorOnly, "GET /v1/doctor", h.examine, "Look in all companies for what is not as it should be. Nothing is changed.", nil, Examination{}, nil},
 		{operatorOnly, "GET " + companies, h.listCompanies, "All companies.", nil, list[Company]{}, nil},
 		{operatorOnly, "POST " + companies, h.createCompany, "Add a company.", NewCompany{}, CreatedCompany{}, nil},
 		{superAdmin, "PATCH " + company, in(h.changeCompany), "Change the tier, the policies or the payment.", CompanyChange{}, Company{}, nil},

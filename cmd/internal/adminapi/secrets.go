@@ -17,8 +17,9 @@ const ActionRewrap = "connection.rewrap"
 
 // Keys are those by which secrets are sealed.
 type Keys interface {
-	AddKey() error     // secrets are sealed by it from now on
-	ForgetKeys() error // all but the one by which secrets are sealed
+	AddKey() error                    // secrets are sealed by it from now on
+	ForgetKeys() error                // all but the one by which secrets are sealed
+	Rewrap(ctx context.Context) error // seals by it what servers have in common and no company's
 }
 
 // Rewrapping asks for all secrets to be sealed by the newest key.
@@ -58,6 +59,9 @@ func (h *Handler) rewrap(ctx context.Context, c call) (any, error) {
 				return nil, fmt.Errorf("company %s: %w", company.Name, err)
 			}
 		}
+	}
+	if err := h.keys.Rewrap(ctx); err != nil {
+		return nil, fmt.Errorf("what servers have in common: %w", err)
 	}
 	if in.Forget {
 		if err := h.keys.ForgetKeys(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -370,22 +368,11 @@ func TestSession_oneTimePasswordOfPerson(t *testing.T) {
 // absent looks for secrets in everything that is stored and logged.
 func (d *desk) absent(t *testing.T, secrets ...string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(d.dir, "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%v, %v", files, err)
-	}
-	for _, file := range files {
-		stored, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, secret := range secrets {
-			if bytes.Contains(stored, []byte(secret)) {
-				t.Errorf("%s has the secret %q", file, secret)
-			}
-		}
-	}
+	kept := d.store.Dump(t)
 	for _, secret := range secrets {
+		if bytes.Contains(kept, []byte(secret)) {
+			t.Errorf("the store has the secret %q", secret)
+		}
 		if strings.Contains(d.log.String(), secret) {
 			t.Errorf("the log has the secret %q", secret)
 		}

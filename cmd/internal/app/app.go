@@ -34,6 +34,8 @@ const (
 	storeQuirksEvery = 10 * time.Second
 	// maintainEvery is how often the work that falls due by time is looked at.
 	maintainEvery = time.Minute
+	// resumeEvery is how often a server of several looks for sweeps that one which has died left undone. The rest of it waits for maintenance.
+	resumeEvery = 15 * time.Second
 )
 
 // App is a server: a data folder with its listeners. They are open from New on, so connections wait until Run serves them.
@@ -53,20 +55,24 @@ type App struct {
 
 // New opens the listeners and the data folder. The configuration must be valid, as LoadConfig gives it. The caller calls Close, also after Run.
 func New(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
+	return newApp(ctx, c, log, openStore)
+}
+
+func newApp(ctx context.Context, c Config, log *slog.Logger, open opener) (*App, error) {
 	a := &App{log: log}
-	if err := a.open(ctx, c); err != nil {
+	if err := a.open(ctx, c, open); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-func (a *App) open(ctx context.Context, c Config) error {
+func (a *App) open(ctx context.Context, c Config, open opener) error {
 	var err error
 	// The port first: there is no use in opening the folder, which may take a migration, for a server that cannot be reached.
 	if a.public, err = listen(c); err != nil {
 		return err
 	}
-	if a.folder, err = OpenFolder(ctx, c.DataFolder(), a.log); err != nil {
+	if a.folder, err = openFolder(ctx, c.DataFolder(), c.Store, a.log, open); err != nil {
 		return err
 	}
 	a.folder.directory.AddWebmail(c.Webmail...)
@@ -110,7 +116,7 @@ func (a *App) open(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("trusted_proxies: %w", err)
 	}
-	a.admin, a.routes = admin, behindProxies(proxies, routes(handler, admin.Public(), pages, a.signOn))
+	a.admin, a.routes = admin, behindProxies(proxies, routes(handler, admin.Public(), pages, a.signOn, a.folder.ready))
 	return nil
 }
 
@@ -189,7 +195,14 @@ func (a *App) maintain(ctx context.Context) error {
 	ticker, quirks := time.NewTicker(maintainEvery), time.NewTicker(storeQuirksEvery)
 	defer ticker.Stop()
 	defer quirks.Stop()
+	var resume <-chan time.Time
+	if a.folder.directory.Shared {
+		t := time.NewTicker(resumeEvery)
+		defer t.Stop()
+		resume = t.C
+	}
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil
@@ -197,10 +210,13 @@ func (a *App) maintain(ctx context.Context) error {
 			a.keepQuirks(ctx)
 		case <-a.folder.store.Failed():
 			return errors.New("the data folder could not be written to, so the server has stopped: look at the disk, then start it again")
+		case <-resume:
+			err = a.folder.directory.ResumeSweeps(ctx)
 		case <-ticker.C:
-			if err := errors.Join(a.folder.directory.Maintain(ctx), a.admin.Maintain(ctx), a.signOn.Maintain(ctx)); err != nil && ctx.Err() == nil {
-				a.log.LogAttrs(ctx, slog.LevelError, "maintenance failed; it is tried again in a minute", slog.String("error", err.Error()))
-			}
+			err = errors.Join(a.folder.directory.Maintain(ctx), a.admin.Maintain(ctx), a.signOn.Maintain(ctx))
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.LogAttrs(ctx, slog.LevelError, "maintenance failed; it is tried again within a minute", slog.String("error", err.Error()))
 		}
 	}
 }

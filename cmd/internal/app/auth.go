@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// rememberFor is how long a token is taken for good without a look at the store. It bounds how long a token that another
-	// process has revoked goes on working; one revoked through this process's admin API ends at once.
+	// rememberFor is how long a token is taken for good without a look at a store that this process has to itself. One that is revoked
+	// through the admin API ends at once.
 	rememberFor = time.Second
 	// rememberMost is how many tokens are remembered.
 	rememberMost = 10_000
@@ -32,8 +32,9 @@ type tokens interface {
 
 // authenticator tells by the bearer token who makes a request. It is safe for concurrent use.
 type authenticator struct {
-	store tokens
-	clock func() time.Time
+	store    tokens
+	clock    func() time.Time
+	remember time.Duration // 0: each request looks at the store
 
 	mu    sync.Mutex
 	round int // grows with forget, so that what was read before it is not remembered after it
@@ -45,8 +46,8 @@ type knownToken struct {
 	until     time.Time
 }
 
-func newAuthenticator(s tokens, clock func() time.Time) *authenticator {
-	return &authenticator{store: s, clock: clock, known: map[[32]byte]knownToken{}}
+func newAuthenticator(s tokens, clock func() time.Time, remember time.Duration) *authenticator {
+	return &authenticator{store: s, clock: clock, remember: remember, known: map[[32]byte]knownToken{}}
 }
 
 // authenticate is scim.Config.Authenticate.
@@ -71,7 +72,7 @@ func (a *authenticator) authenticate(r *http.Request) (scim.Principal, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.round == round {
+	if a.remember > 0 && a.round == round {
 		if len(a.known) >= rememberMost {
 			clear(a.known)
 		}
@@ -89,7 +90,7 @@ func (a *authenticator) look(ctx context.Context, hash [32]byte, now time.Time) 
 	if err != nil {
 		return knownToken{}, fmt.Errorf("token: %w", err)
 	}
-	until := now.Add(rememberFor)
+	until := now.Add(a.remember)
 	if !t.Expires.IsZero() {
 		if !now.Before(t.Expires) {
 			return knownToken{}, fmt.Errorf("%w: the token %s has expired", scim.ErrUnauthenticated, t.ID)

@@ -93,7 +93,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newAuthenticator(newShelf(), func() time.Time { return noon })
+			a := newAuthenticator(newShelf(), func() time.Time { return noon }, rememberFor)
 			got, err := a.authenticate(request(tt.header...))
 			if tt.want == nil {
 				if !errors.Is(err, scim.ErrUnauthenticated) {
@@ -113,7 +113,7 @@ func TestAuthenticate(t *testing.T) {
 
 func TestAuthenticate_Remembers(t *testing.T) {
 	s, now := newShelf(), noon
-	a := newAuthenticator(s, func() time.Time { return now })
+	a := newAuthenticator(s, func() time.Time { return now }, rememberFor)
 	good := func() error {
 		_, err := a.authenticate(request("Bearer usher_good"))
 		return err
@@ -137,7 +137,7 @@ func TestAuthenticate_Remembers(t *testing.T) {
 
 func TestAuthenticate_Forgets(t *testing.T) {
 	s := newShelf()
-	a := newAuthenticator(s, func() time.Time { return noon })
+	a := newAuthenticator(s, func() time.Time { return noon }, rememberFor)
 	if _, err := a.authenticate(request("Bearer usher_good")); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestAuthenticate_Forgets(t *testing.T) {
 // A token that is revoked while it is being looked up is not remembered.
 func TestAuthenticate_RevokedMeanwhile(t *testing.T) {
 	s := newShelf()
-	a := newAuthenticator(s, func() time.Time { return noon })
+	a := newAuthenticator(s, func() time.Time { return noon }, rememberFor)
 	s.during = func() {
 		delete(s.tokens, sha256.Sum256([]byte("usher_good")))
 		a.forget()
@@ -166,7 +166,7 @@ func TestAuthenticate_RevokedMeanwhile(t *testing.T) {
 
 func TestAuthenticate_Expires(t *testing.T) {
 	now := noon
-	a := newAuthenticator(newShelf(), func() time.Time { return now })
+	a := newAuthenticator(newShelf(), func() time.Time { return now }, rememberFor)
 	if _, err := a.authenticate(request("Bearer usher_soon")); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestAuthenticate_Expires(t *testing.T) {
 
 func TestAuthenticate_Bounded(t *testing.T) {
 	s := newShelf()
-	a := newAuthenticator(s, func() time.Time { return noon })
+	a := newAuthenticator(s, func() time.Time { return noon }, rememberFor)
 	for i := range rememberMost + 10 {
 		token := fmt.Sprintf("usher_%d", i)
 		s.tokens[sha256.Sum256([]byte(token))] = store.Token{ID: token, Company: "acme", Connection: "okta"}
@@ -195,7 +195,7 @@ func TestAuthenticate_Bounded(t *testing.T) {
 func TestAuthenticate_StoreFails(t *testing.T) {
 	s := newShelf()
 	delete(s.connections, "okta")
-	a := newAuthenticator(s, func() time.Time { return noon })
+	a := newAuthenticator(s, func() time.Time { return noon }, rememberFor)
 	if _, err := a.authenticate(request("Bearer usher_good")); err == nil || errors.Is(err, scim.ErrUnauthenticated) {
 		t.Errorf("%v, want an error that is not ErrUnauthenticated", err)
 	}

@@ -22,6 +22,9 @@ import (
 type Config struct {
 	Addr string `toml:"addr"` // where to listen, "host:port"; 127.0.0.1:8080
 	Data string `toml:"data"` // the data folder; ./usher-data
+	// Store is the address of the MongoDB database that has the records, "mongodb://user:password@db1,db2/usher?replicaSet=rs0". Several servers
+	// may share one, each with a data folder of its own. Without it they are in the data folder.
+	Store string `toml:"store"`
 	// PublicURL is how the outside reaches the server, "https://usher.example.com". It is part of every answer, so it must be set
 	// unless clients use the address in Addr.
 	PublicURL string `toml:"public_url"`
@@ -124,6 +127,11 @@ func (c Config) Validate() error {
 	} else if c.TLSCert != "" {
 		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
 			bad("tls_cert", "%v", err)
+		}
+	}
+	if c.Store != "" {
+		if err := CheckStore(c.Store); err != nil {
+			bad("store", "%v", err)
 		}
 	}
 	if _, err := c.registry(); err != nil {

@@ -17,6 +17,7 @@ func TestConfig(t *testing.T) {
 	got, err := parseConfig("usher.toml", `
 addr = "0.0.0.0:8443"
 data = "/var/lib/usher"
+store = "mongodb://db1.example.com,db2.example.com/usher?replicaSet=rs0"
 public_url = "https://usher.example.com/"
 webmail = ["mail.example"]
 
@@ -36,7 +37,7 @@ rate_burst = 50
 		t.Fatal(err)
 	}
 	want := Config{
-		Addr: "0.0.0.0:8443", Data: "/var/lib/usher", PublicURL: "https://usher.example.com/", Webmail: []string{"mail.example"},
+		Addr: "0.0.0.0:8443", Data: "/var/lib/usher", Store: "mongodb://db1.example.com,db2.example.com/usher?replicaSet=rs0", PublicURL: "https://usher.example.com/", Webmail: []string{"mail.example"},
 		Mail:   mail.Config{Server: "smtp.example.com:587", From: "usher@example.com", User: "usher", Password: "secret"},
 		Limits: Limits{Page: 500, QueryTime: 2 * time.Second, Rate: 25.5, RateBurst: 50},
 	}
@@ -84,6 +85,8 @@ func TestConfig_Refused(t *testing.T) {
 		{"all IPv6 interfaces without public_url", `addr = "[::]:8080"`, []string{"public_url:"}},
 		{"certificate without a key", `tls_cert = "a"`, []string{"tls_cert:", "tls_key"}},
 		{"no such certificate", "tls_cert = \"none.pem\"\ntls_key = \"none.key\"", []string{"tls_cert:", "none.pem"}},
+		{"store that is no address", `store = "db1.example.com"`, []string{"store:", "mongodb://"}},
+		{"store of another kind", `store = "postgres://user:secret@db1/usher"`, []string{"store:", "mongodb://"}},
 		{"negative limit", "[limits]\npage = -1", []string{"limits.page:"}},
 		{"negative time", "[limits]\nquery_time = \"-1s\"", []string{"limits.query_time:"}},
 		{"rate without burst", "[limits]\nrate = 1.0", []string{"limits.rate_burst:"}},

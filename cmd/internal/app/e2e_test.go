@@ -31,6 +31,7 @@ const (
 type site struct {
 	t     *testing.T
 	app   *App
+	base  string // where it listens, which its public address may not be
 	admin *adminapi.Client
 	token string
 	stop  func()
@@ -44,7 +45,13 @@ func start(t *testing.T, dir string) *site {
 
 func serve(t *testing.T, c Config) *site {
 	t.Helper()
-	a, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	return serveOn(t, c, openStore)
+}
+
+// serveOn is serve with another way to open the store.
+func serveOn(t *testing.T, c Config, open opener) *site {
+	t.Helper()
+	a, err := newApp(t.Context(), c, slog.New(slog.DiscardHandler), open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +68,7 @@ func serve(t *testing.T, c Config) *site {
 		}
 	})
 	t.Cleanup(stop)
-	return &site{t: t, app: a, admin: adminapi.InProcess(a.Admin(), "tester"), stop: stop}
+	return &site{t: t, app: a, base: "http://" + a.public.Addr().String(), admin: adminapi.InProcess(a.Admin(), "tester"), stop: stop}
 }
 
 // company makes the company acme with seats of Video Pro+ and a token for it.
@@ -95,7 +102,7 @@ type user struct {
 
 // do sends one request over the network; it may be called from any goroutine.
 func (s *site) do(method, path, body string, out any) (int, error) {
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.app.SCIMBase()+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.base+scimPath+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
@@ -383,7 +390,7 @@ func TestSocket(t *testing.T) {
 	if err != nil || len(companies) != 1 {
 		t.Errorf("%d companies over the socket, %v", len(companies), err)
 	}
-	if _, err := OpenFolder(t.Context(), dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := OpenFolder(t.Context(), dir, "", slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second process opens the folder: %v", err)
 	}
 	s.stop()

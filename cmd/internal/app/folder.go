@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -17,13 +18,13 @@ import (
 	"usher/licensing"
 	"usher/scim"
 	"usher/scim/schema"
-	"usher/store/sqlite"
 )
 
-// Folder is an opened data folder: the store and what decides over it. No other process can open it meanwhile.
+// Folder is an opened data folder: the store and what decides over it. No other process can open it meanwhile, unless its records are in a
+// database elsewhere: then several servers may share these, each with a folder of its own.
 type Folder struct {
 	registry  *schema.Registry
-	store     *sqlite.Store
+	store     engine
 	directory *licensing.Directory
 	auth      *authenticator
 	cursorKey []byte
@@ -35,8 +36,13 @@ type Folder struct {
 	log       *slog.Logger
 }
 
-// OpenFolder opens the data folder and makes it if it does not exist.
-func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, error) {
+// OpenFolder opens the data folder and makes it if it does not exist. uri is the address of the MongoDB database that has its records; empty:
+// they are in the folder.
+func OpenFolder(ctx context.Context, dir, uri string, log *slog.Logger) (*Folder, error) {
+	return openFolder(ctx, dir, uri, log, openStore)
+}
+
+func openFolder(ctx context.Context, dir, uri string, log *slog.Logger, open opener) (*Folder, error) {
 	// Only the one who runs the server may look inside: the folder has the hashes of tokens and the socket of the admin API.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder: %w", err)
@@ -45,31 +51,43 @@ func OpenFolder(ctx context.Context, dir string, log *slog.Logger) (*Folder, err
 	if err != nil {
 		return nil, fmt.Errorf("schemas: %w", err)
 	}
-	s, err := sqlite.Open(ctx, dir, sqlite.Options{Indexes: registry.UserIndexes(), Logger: log})
-	if errors.Is(err, sqlite.ErrLocked) {
-		return nil, fmt.Errorf("the data folder %s is in use by another usher process: stop it, or choose another folder", dir)
-	}
+	s, err := open(ctx, dir, uri, registry.UserIndexes(), log)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the data folder %s: %w", dir, err)
+		return nil, err
 	}
-	f := &Folder{
-		registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log), auth: newAuthenticator(s, time.Now), log: log,
+	f := &Folder{registry: registry, store: s, directory: licensing.NewDirectory(s, nil, log), log: log}
+	if err := f.unlock(ctx, dir); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	if f.cursorKey, err = keyIn(filepath.Join(dir, "cursor.key"), scim.CursorKeySize); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot keep the key of the cursors: %w", err), s.Close())
+	return f, nil
+}
+
+// unlock reads the keys of the folder, and what depends on whether it has its store to itself.
+func (f *Folder) unlock(ctx context.Context, dir string) error {
+	f.keys = &keyring{file: filepath.Join(dir, "secrets.key")}
+	if err := f.keys.load(os.LookupEnv); err != nil {
+		return fmt.Errorf("cannot keep the keys of sealed secrets: %w", err)
 	}
-	linkKey, err := keyIn(filepath.Join(dir, "setup.key"), setup.KeySize)
+	f.hasher, f.sealer = credential.NewHasher(hashers), f.keys.sealer
+	remember := rememberFor
+	if c, ok := f.store.(common); ok {
+		f.directory.Shared, f.keys.common = true, c
+		remember = 0 // what another server revokes ends here with the next request
+	}
+	f.auth = newAuthenticator(f.store, time.Now, remember)
+	var err error
+	if f.cursorKey, err = f.key(ctx, dir, cursorKeyName, scim.CursorKeySize); errors.Is(err, errOtherKeys) {
+		return err
+	} else if err != nil {
+		return fmt.Errorf("cannot keep the key of the cursors: %w", err)
+	}
+	linkKey, err := f.key(ctx, dir, setupKeyName, setup.KeySize)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot keep the key of the links in invitations: %w", err), s.Close())
+		return fmt.Errorf("cannot keep the key of the links in invitations: %w", err)
 	}
 	f.links, f.domainKey = setup.NewLinks([setup.KeySize]byte(linkKey)), linkKey
 	f.directory.Links = f.links.Hash
-	f.keys = &keyring{file: filepath.Join(dir, "secrets.key")}
-	if err := f.keys.load(os.LookupEnv); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot keep the keys of sealed secrets: %w", err), s.Close())
-	}
-	f.hasher, f.sealer = credential.NewHasher(hashers), f.keys.sealer
-	return f, nil
+	return nil
 }
 
 // hashers is how many passwords are hashed at a time.
@@ -78,18 +96,22 @@ const hashers = 2
 // keyIn reads a key out of a file, so that what was made with it is good after a restart: cursors of lists, links in mails. It makes the file
 // if there is none.
 func keyIn(file string, size int) ([]byte, error) {
-	key, err := os.ReadFile(file)
-	switch {
-	case err == nil && len(key) == size:
-		return key, nil
-	case err == nil: // another one would make worthless what was sealed with it
-		return nil, fmt.Errorf("%s has %d bytes and not %d: restore it from a backup, or remove it if that does not matter", file, len(key), size)
-	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return nil, err
+	key, err := readKey(file, size)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
 	}
 	key = make([]byte, size)
 	rand.Read(key) //nolint:errcheck // it does not fail
 	return key, os.WriteFile(file, key, 0o600)
+}
+
+// readKey reads a key out of a file: fs.ErrNotExist.
+func readKey(file string, size int) ([]byte, error) {
+	key, err := os.ReadFile(file)
+	if err == nil && len(key) != size { // another one would make worthless what was sealed with it
+		return nil, fmt.Errorf("%s has %d bytes and not %d: restore it from a backup, or remove it if that does not matter", file, len(key), size)
+	}
+	return key, err
 }
 
 // Admin makes the admin API of a folder on which no server runs. Identity providers are looked at as by a server without a configuration.
@@ -106,6 +128,12 @@ func (f *Folder) admin(c adminapi.Config) *adminapi.Handler {
 	c.Hasher, c.Sealer, c.Keys, c.DomainKey = f.hasher, f.sealer, f.keys, f.domainKey
 	c.Store, c.Directory, c.Registry, c.Changed, c.Logger = f.store, f.directory, f.registry, f.auth.forget, f.log
 	return adminapi.NewHandler(c)
+}
+
+// ready says whether the store answers.
+func (f *Folder) ready(ctx context.Context) error {
+	_, err := f.store.ListSweeps(ctx) // few, and mostly none
+	return err
 }
 
 // Close closes the folder. Nothing may use it any more.

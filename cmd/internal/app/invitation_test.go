@@ -26,7 +26,7 @@ func (s *site) asAdmin(key string, status int, method, path string, in, out any)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.app.url+adminPath+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.base+adminPath+path, bytes.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}

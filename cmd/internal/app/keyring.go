@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -22,6 +23,7 @@ type keyring struct {
 	outside bool // the keys are from the environment
 	keys    [][credential.KeySize]byte
 	sealer  *credential.Sealer
+	common  common // has keys that are sealed too; nil where no other server can
 }
 
 // load reads the keys, and makes one if there is none.
@@ -70,6 +72,9 @@ func (k *keyring) take(b []byte) bool {
 
 // AddKey makes a key by which secrets are sealed from now on.
 func (k *keyring) AddKey() error {
+	if k.common != nil && len(k.keys) > 0 && !k.outside {
+		return fmt.Errorf("all servers of a database must have the same keys: give all of them %s with the new key in front of those in %s, and seal again without making a key", keysVariable, k.file)
+	}
 	var fresh [credential.KeySize]byte
 	rand.Read(fresh[:]) //nolint:errcheck // it does not fail
 	return k.set(append([][credential.KeySize]byte{fresh}, k.keys...))
@@ -77,6 +82,14 @@ func (k *keyring) AddKey() error {
 
 // ForgetKeys forgets all keys but the one by which secrets are sealed.
 func (k *keyring) ForgetKeys() error { return k.set(k.keys[:1]) }
+
+// Rewrap seals what the servers of a database have in common by the newest key.
+func (k *keyring) Rewrap(ctx context.Context) error {
+	if k.common == nil {
+		return nil
+	}
+	return rewrapShared(ctx, k.common, k)
+}
 
 // set stores the keys, and uses them when they are stored: what is sealed must be opened after a restart.
 func (k *keyring) set(keys [][credential.KeySize]byte) error {

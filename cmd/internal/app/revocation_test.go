@@ -46,13 +46,23 @@ func visitor(t *testing.T) *http.Client {
 // signIn signs a person in, and gives their session cookie.
 func (s *site) signIn(idp *ssotest.IdP, subject string) *http.Cookie {
 	s.t.Helper()
+	return s.signInAt(nil, idp, subject)
+}
+
+// signInAt is signIn for one that ends at another server; nil: where the public address leads.
+func (s *site) signInAt(ends *site, idp *ssotest.IdP, subject string) *http.Cookie {
+	s.t.Helper()
 	browser := visitor(s.t)
-	begun, err := browser.Get(s.app.SignInURL("acme"))
+	begun, err := browser.Get(s.base + "/sso/acme")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	begun.Body.Close()
-	answered, err := browser.Do(idp.Authorize(begun.Header.Get("Location"), ssotest.Person{Subject: subject}).Request())
+	answer := idp.Authorize(begun.Header.Get("Location"), ssotest.Person{Subject: subject}).Request()
+	if ends != nil {
+		answer.URL.Host = ends.app.public.Addr().String()
+	}
+	answered, err := browser.Do(answer)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -135,49 +145,55 @@ func exits() []exit {
 // TestRevocation asks all the time who is signed in while people lose the right to be: no request that is sent after the answer to the change
 // is answered as signed in.
 func TestRevocation(t *testing.T) {
+	for _, e := range exits() {
+		t.Run(e.name, func(t *testing.T) {
+			s := serve(t, Config{Addr: "127.0.0.1:0", Data: t.TempDir(), SignOn: playground})
+			revoke(t, e, s, s)
+		})
+	}
+}
+
+// revoke plays an exit that is taken at one server, while another is asked.
+func revoke(t *testing.T, e exit, taken, asked *site) {
 	people, each, clients, rounds := 4, 5, 4, 1
 	if os.Getenv("USHER_SCALE") == "full" {
 		people, each, clients, rounds = 10, 20, 16, 30
 	}
-	for _, e := range exits() {
-		t.Run(e.name, func(t *testing.T) {
-			d := &doorway{serve(t, Config{Addr: "127.0.0.1:0", Data: t.TempDir(), SignOn: playground}), t}
-			d.site.t = t
-			d.company(people, "waiting")
-			_, err := d.admin.ChangeCompany(t.Context(), "acme", adminapi.CompanyChange{LossPercent: pointer(100)})
-			d.check(err)
-			idp := ssotest.New(t)
-			d.signOn(idp)
-			var ids, members []string
-			for i := range people {
-				name := fmt.Sprintf("p%d", i)
-				ids = append(ids, d.create(name, ""))
-				members = append(members, fmt.Sprintf(`{"value":%q}`, ids[i]))
-			}
-			var group struct{ ID string }
-			d.must(http.StatusCreated, http.MethodPost, "/Groups", fmt.Sprintf(
-				`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Video","members":[%s]}`, strings.Join(members, ",")), &group)
-			_, err = d.admin.AddRule(t.Context(), "acme", adminapi.NewRule{Group: group.ID, License: "video-pro-plus"})
-			d.check(err)
-			w := newWatch(d.app.url + "/sso/session")
-			for i := range people {
-				for range each {
-					w.add(i, d.signIn(idp, fmt.Sprintf("x-p%d", i)))
-				}
-			}
-			w.run(t, clients)
-			w.await(&w.in, rounds) // so that the clients are at it
-			for i, id := range ids {
-				e.out(d, group.ID, id)
-				w.end(i, e.all)
-				if e.all {
-					break
-				}
-			}
-			w.await(&w.out, rounds)
-			w.stop(t)
-		})
+	d := &doorway{taken, t}
+	d.site.t = t
+	d.company(people, "waiting")
+	_, err := d.admin.ChangeCompany(t.Context(), "acme", adminapi.CompanyChange{LossPercent: pointer(100)})
+	d.check(err)
+	idp := ssotest.New(t)
+	d.signOn(idp)
+	var ids, members []string
+	for i := range people {
+		name := fmt.Sprintf("p%d", i)
+		ids = append(ids, d.create(name, ""))
+		members = append(members, fmt.Sprintf(`{"value":%q}`, ids[i]))
 	}
+	var group struct{ ID string }
+	d.must(http.StatusCreated, http.MethodPost, "/Groups", fmt.Sprintf(
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Video","members":[%s]}`, strings.Join(members, ",")), &group)
+	_, err = d.admin.AddRule(t.Context(), "acme", adminapi.NewRule{Group: group.ID, License: "video-pro-plus"})
+	d.check(err)
+	w := newWatch(asked.base + "/sso/session")
+	for i := range people {
+		for range each {
+			w.add(i, d.signIn(idp, fmt.Sprintf("x-p%d", i)))
+		}
+	}
+	w.run(t, clients)
+	w.await(&w.in, rounds) // so that the clients are at it
+	for i, id := range ids {
+		e.out(d, group.ID, id)
+		w.end(i, e.all)
+		if e.all {
+			break
+		}
+	}
+	w.await(&w.out, rounds)
+	w.stop(t)
 }
 
 // watch asks over and over who is signed in.

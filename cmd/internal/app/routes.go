@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"usher/cmd/internal/setup"
 	"usher/sso"
@@ -16,6 +18,9 @@ const (
 	scimUnversioned = "/scim"
 )
 
+// readyWithin is how long the store may take to say that it is there.
+const readyWithin = 3 * time.Second
+
 // adminPath is where the admin API is mounted for admins of companies.
 const adminPath = "/admin/api"
 
@@ -23,10 +28,24 @@ const adminPath = "/admin/api"
 //
 // SCIM is taken out before the mux: http.ServeMux answers a path with "//" by a redirect, and identity providers that join a base
 // address ending in "/" with "/Users" follow none.
-func routes(scim, admin, pages, signOn http.Handler) http.Handler {
+//
+// ready says whether the server can do its work, which is more than that it runs.
+func routes(scim, admin, pages, signOn http.Handler, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+		defer cancel()
+		if err := ready(ctx); err != nil {
+			w.Header().Set("Retry-After", "5")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "the store cannot be reached\n")
+			return
+		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.Handle("GET "+setup.Path, pages)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -8,7 +9,8 @@ import (
 
 func TestRoutes(t *testing.T) {
 	var got string
-	h := routes(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path + "?" + r.URL.RawQuery }), http.NotFoundHandler(), http.NotFoundHandler(), http.NotFoundHandler())
+	h := routes(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path + "?" + r.URL.RawQuery }), http.NotFoundHandler(), http.NotFoundHandler(), http.NotFoundHandler(),
+		func(context.Context) error { return nil })
 	tests := []struct {
 		path   string
 		scim   string // path and query that SCIM sees; empty: it does not see the request
@@ -24,6 +26,7 @@ func TestRoutes(t *testing.T) {
 		{"/scim/v3/Users", "/v3/Users?", 200}, // SCIM refuses it
 		{"/scimitar/Users", "", 404},
 		{"/healthz", "", 200},
+		{"/readyz", "", 200},
 		{"/", "", 404},
 	}
 	for _, tt := range tests {

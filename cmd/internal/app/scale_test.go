@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"usher/cmd/internal/adminapi"
+	"usher/store/sqlite"
 )
 
 // TestSeats_scale has half of a large company wait for seats, which it buys with an upgrade, all at once, beside another company that goes
@@ -38,7 +39,7 @@ func TestSeats_scale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	neighbour := &site{t: t, app: s.app, token: made.Secret}
+	neighbour := &site{t: t, app: s.app, base: s.base, token: made.Secret}
 	var ada user
 	neighbour.must(http.StatusCreated, http.MethodPost, "/Users", person("ada", "", "staff"), &ada)
 
@@ -47,7 +48,7 @@ func TestSeats_scale(t *testing.T) {
 	}
 	runtime.GC()
 	forgetPeak(t)
-	commits := s.app.folder.store.Commits()
+	commits := s.app.folder.store.(*sqlite.Store).Commits()
 	ctx, stop := context.WithCancel(t.Context())
 	var reads, writes latencies
 	var working sync.WaitGroup
@@ -63,7 +64,7 @@ func TestSeats_scale(t *testing.T) {
 	if err != nil || after.Used != people/2 || after.Waiting != 0 {
 		t.Fatalf("after the upgrade: %+v, %v", after, err)
 	}
-	commits = s.app.folder.store.Commits() - commits
+	commits = s.app.folder.store.(*sqlite.Store).Commits() - commits
 	t.Logf("%d seats were given in %v, %d transactions of which %d wrote for the neighbour; %s", people/2, took.Round(time.Millisecond), commits, len(writes), peak())
 	t.Logf("the neighbour's reads: %v", reads)
 	t.Logf("the neighbour's writes: %v", writes)

@@ -17,9 +17,11 @@ const (
 
 // commands is the whole command line.
 type commands struct {
-	Demo     demoCommand  `cmd:"" help:"Run a complete server with a company, and play a short sync of two identity providers against it."`
-	Serve    serveCommand `cmd:"" help:"Run the server."`
-	Selftest selftest     `cmd:"" help:"Check a SCIM server by every requirement of the standards."`
+	Demo     demoCommand    `cmd:"" help:"Run a complete server with a company, and play a short sync of two identity providers against it."`
+	Serve    serveCommand   `cmd:"" help:"Run the server."`
+	Selftest selftest       `cmd:"" help:"Check a SCIM server by every requirement of the standards."`
+	Migrate  migrateCommand `cmd:"" help:"Copy everything from one store to another, such as from a data folder to MongoDB, and compare them."`
+	Doctor   doctorCommand  `cmd:"" help:"Look for what is not as it should be: counts, the chain of events, records that belong to nothing, work that nobody does."`
 	Company  struct {
 		Create companyCreate `cmd:"" help:"Add a company."`
 		List   companyList   `cmd:"" help:"List the companies."`

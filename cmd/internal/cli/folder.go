@@ -18,6 +18,10 @@ type folder struct {
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
+// storeVariable is the environment variable with the address of the database that has the records, so that its password need not stand in a file
+// or on a command line. It goes before what the configuration says.
+const storeVariable = "USHER_STORE"
+
 // with calls do with a client for the folder's admin API: that of the server that runs on it, else of the folder opened here.
 func (f folder) with(env *environment, do func(c *adminapi.Client) error) error {
 	if _, err := os.Stat(f.Data); errors.Is(err, fs.ErrNotExist) {
@@ -30,7 +34,7 @@ func (f folder) with(env *environment, do func(c *adminapi.Client) error) error 
 	if !errors.Is(err, adminapi.ErrNoServer) {
 		return err
 	}
-	opened, err := app.OpenFolder(env.ctx, f.Data, slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	opened, err := app.OpenFolder(env.ctx, f.Data, os.Getenv(storeVariable), slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}

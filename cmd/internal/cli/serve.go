@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"usher/cmd/internal/adminapi"
 	"usher/cmd/internal/app"
@@ -20,6 +21,12 @@ func (cmd *serveCommand) Run(env *environment) (err error) {
 		if config, err = app.LoadConfig(cmd.Config); err != nil {
 			return err
 		}
+	}
+	if uri := os.Getenv(storeVariable); uri != "" {
+		if err := app.CheckStore(uri); err != nil {
+			return fmt.Errorf("%s: %w", storeVariable, err)
+		}
+		config.Store = uri
 	}
 	if cmd.CheckConfig {
 		_, err := fmt.Fprintln(env.stdout, "The configuration is right.")

@@ -27,6 +27,7 @@ const (
 type Options struct {
 	Addr       string         // where to listen
 	Data       string         // the data folder; empty: a fresh one that is removed in the end
+	Store      string         // the database that has the records; empty: they are in the data folder
 	Seats      map[string]int // paid license -> seats
 	SeatPolicy string         // "waiting" or "strict"
 	Empty      bool           // the sync is not played
@@ -58,7 +59,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) {
 	// Each request logs a line; in the demo only what went wrong is of interest.
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a, err := app.New(ctx, app.Config{
-		Addr: o.Addr, Data: dir,
+		Addr: o.Addr, Data: dir, Store: o.Store,
 		SignOn: app.SignOn{InsecureLoopback: true, PerAddress: playground, PerCompany: playground}, // the practice identity provider is on this machine
 	}, log)
 	if err != nil {

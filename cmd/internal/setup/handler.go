@@ -122,6 +122,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	default:
 		status = h.refuse(r, &p, err)
+		if status == http.StatusServiceUnavailable {
+			header.Set("Retry-After", "5")
+		}
 	}
 	w.WriteHeader(status)
 	if err := h.pages.ExecuteTemplate(w, "page.html", p); err != nil { // the templates are tested, so it is the reader who has gone
@@ -159,6 +162,11 @@ func (h *Handler) refuse(r *http.Request, p *page, err error) int {
 	p.Step, p.Steps = "", nil
 	p.Title, p.Hint = "Something went wrong on our side.", "What you entered before is kept. Open the link again in a minute."
 	h.Logger.LogAttrs(r.Context(), slog.LevelError, "set-up failed", slog.String("error", err.Error()))
+	for _, later := range []error{store.ErrUnavailable, store.ErrBusy, store.ErrVersion, store.ErrClosed, context.DeadlineExceeded} {
+		if errors.Is(err, later) {
+			return http.StatusServiceUnavailable
+		}
+	}
 	return http.StatusInternalServerError
 }
 

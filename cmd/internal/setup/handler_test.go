@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,13 +16,13 @@ import (
 	"usher/scim"
 	"usher/scim/schema"
 	"usher/store"
-	"usher/store/sqlite"
+	"usher/store/enginetest"
 )
 
 // site is the pages over a store of their own, with a company and one invited person.
 type site struct {
 	t       *testing.T
-	store   *sqlite.Store
+	store   *enginetest.Store
 	dir     *licensing.Directory
 	server  *httptest.Server
 	company string
@@ -40,10 +39,7 @@ func newSite(t *testing.T, license licensing.License) *site {
 	}
 	log := slog.New(slog.DiscardHandler)
 	s := &site{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
-	if s.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Indexes: registry.UserIndexes(), Logger: log}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.store.Close() })
+	s.store = enginetest.Open(t, registry.UserIndexes())
 	clock := func() time.Time { return s.now }
 	links := NewLinks([KeySize]byte{7})
 	s.dir = licensing.NewDirectory(s.store, clock, log)
@@ -257,33 +253,6 @@ func TestSetUp_refused(t *testing.T) {
 	s.shows(s.send("name", http.StatusUnprocessableEntity, "given", strings.Repeat("x", maxForm)), "cannot be read")
 	s.apply(licensing.DeleteAccount{ID: s.account})
 	s.shows(s.open(s.link, http.StatusNotFound), invalid)
-}
-
-func TestLinks(t *testing.T) {
-	l := NewLinks([KeySize]byte{1})
-	m := store.Mail{ID: store.NewID(), Company: store.NewID(), Account: store.NewID()}
-	path := l.URL("https://usher.example", m)
-	token, ok := strings.CutPrefix(path, "https://usher.example"+Path)
-	got, parsed := parse(token)
-	if !ok || !parsed || got.company != m.Company || got.account != m.Account || string(got.hash) != string(l.Hash(m.ID)) {
-		t.Errorf("%s is read as %+v", path, got)
-	}
-	other := NewLinks([KeySize]byte{2})
-	if string(other.Hash(m.ID)) == string(l.Hash(m.ID)) || len(l.Hash(m.ID)) != sha256.Size {
-		t.Error("the key makes no difference")
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	l := NewLinks([KeySize]byte{1})
-	f.Add(strings.TrimPrefix(l.URL("", store.Mail{ID: "m", Company: store.NewID(), Account: store.NewID()}), Path))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, token string) {
-		got, ok := parse(token)
-		if ok && (len(got.company) != 36 || len(got.account) != 36 || len(got.hash) != sha256.Size) {
-			t.Errorf("%q is read as %+v", token, got)
-		}
-	})
 }
 
 func TestZones(t *testing.T) {
