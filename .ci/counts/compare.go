@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// The conformance suite of the store is in the packages of the engines, as tests of these names.
+// The conformance suite of the store is run by the packages of the engines, as a test of this name.
 const (
 	sqliteEngine  = "usher/store/sqlite"
 	mongodbEngine = "usher/store/mongo"
@@ -89,11 +89,11 @@ func compare(sqlite, mongodb *results, out io.Writer) bool {
 	return false
 }
 
-// within are the tests whose names begin with the prefix.
-func within(tests map[string]result, prefix string) map[string]result {
+// within are a test and its parts.
+func within(tests map[string]result, root string) map[string]result {
 	some := map[string]result{}
 	for name, r := range tests {
-		if strings.HasPrefix(name, prefix) {
+		if name == root || strings.HasPrefix(name, root+"/") {
 			some[name] = r
 		}
 	}

@@ -87,7 +87,7 @@ type server struct {
 func demo(t *testing.T, h home, flags ...string) *server {
 	t.Helper()
 	s := &server{ended: make(chan struct{})}
-	s.cmd = h.command(t, append([]string{"demo", "--empty", "--json", "--addr", "127.0.0.1:0"}, flags...)...)
+	s.cmd = h.command(t, append([]string{"demo", "--empty", "--json", "--addr", "127.0.0.1:0", "--store", h.uri}, flags...)...)
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -98,14 +98,19 @@ func (s *Store) writeAccount(ctx context.Context, w store.AccountWrite) (store.A
 	p.tell(w, before, events)
 	stored, err := s.commit(ctx, &p)
 	if err != nil {
-		// An answer that did not come may have been that it was done: then the reconciler looks at the account.
-		if !p.claimed.IsZero() && !errors.Is(err, store.ErrUnavailable) {
+		// Of other errors nobody can tell that it was not done: then the reconciler looks at the account.
+		if !p.claimed.IsZero() && isRefusal(err) {
 			s.later(ctx, "give a seat back", s.freeSeat(ctx, w.After.Company, p.claim))
 		}
 		return store.Account{}, err
 	}
 	s.later(ctx, "do what follows from a change", s.carryAll(ctx, w.After.Company, p.news))
 	return stored, nil
+}
+
+// isRefusal says whether an error of a write says for sure that it was not made.
+func isRefusal(err error) bool {
+	return errors.Is(err, store.ErrVersion) || errors.Is(err, store.ErrNotFound) || errors.As(err, new(*store.ConflictError))
 }
 
 // prepareSeat refuses what can be refused before a seat is claimed, so that a write that fails anyway keeps no seat from others, and finds the
@@ -137,7 +142,7 @@ func (p *accountPlan) tell(w store.AccountWrite, before store.Account, events []
 	p.news = append(notices(nil, events, w.Mails...), lossOf(w.Loss, w.After.Modified)...)
 	if p.claim != "" && (p.claim != p.was || before.SeatState != p.after.SeatState) {
 		version := max(p.version, p.above) + 1
-		p.news = append(p.news, notice{ID: store.NewID(), Settle: &seatState{Claim: p.claim, State: p.after.SeatState, Version: version}})
+		p.news = append(p.news, notice{ID: store.NewID(), Settle: &seatState{Holder: p.after.ID, Claim: p.claim, State: p.after.SeatState, Version: version}})
 	}
 	if p.was != "" && p.after.Seat != before.Seat {
 		p.news = append(p.news, notice{ID: store.NewID(), Free: p.was})
@@ -211,8 +216,12 @@ func (s *Store) revive(ctx context.Context, f fact[store.Account], news []notice
 		return store.Account{}, taken
 	case err != nil:
 		return store.Account{}, err
-	case old.Company != f.Company || !old.Gone || old.Open:
+	case old.Company != f.Company || !old.Gone:
 		return store.Account{}, &store.ConflictError{Field: "ID", Value: f.ID}
+	case old.Open:
+		if err := s.finishDelete(ctx, f.Company, f.ID); err != nil {
+			return store.Account{}, err
+		}
 	}
 	update := optional(accountUpdate(f), "claim", f.Account.Claim)
 	for _, name := range []string{"gone", "gver", "ng"} {
@@ -246,7 +255,7 @@ func (s *Store) conflict(ctx context.Context, a *store.Account) error {
 		Keys []string `bson:"u"`
 	}
 	filter := bson.D{field("co", a.Company), field("u", bson.D{field("$in", accountKeys(a))}), field("_id", bson.D{field("$ne", a.ID)})}
-	err := s.all(ctx, s.accounts.Collection, filter, &others, options.Find().SetProjection(bson.D{field("u", 1)}))
+	err := findAll(ctx, s, s.accounts.Collection, filter, &others, options.Find().SetProjection(bson.D{field("u", 1)}))
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (s *Store) accountsByID(ctx context.Context, company string, ids []string) 
 	for some := range slices.Chunk(ids, inBatches) {
 		var found []fact[store.Account]
 		filter := bson.D{field("_id", bson.D{field("$in", some)}), field("co", company), present}
-		if err := s.all(ctx, s.accounts.Collection, filter, &found, byCreation); err != nil {
+		if err := findAll(ctx, s, s.accounts.Collection, filter, &found, byCreation); err != nil {
 			return nil, err
 		}
 		for _, f := range found {
@@ -175,7 +175,7 @@ func (s *Store) finishDelete(ctx context.Context, company, id string) error {
 			return err
 		}
 	}
-	filter := bson.D{field("_id", id), field("gone", true)}
+	filter := bson.D{field("_id", id), field("gone", true), field("w", f.Write)} // not a later deletion of one that was made again
 	_, _, err = s.accounts.change(ctx, company, filter, bson.D{{Key: "$unset", Value: bson.D{field("open", 1), field("tomb", 1)}}}, nil)
 	if err == nil {
 		s.accounts.clear(ctx, id)
@@ -213,7 +213,7 @@ func (s *Store) NewestTombstone(ctx context.Context, company, connection, extern
 	var found []tombstoneRecord
 	filter := bson.D{field("co", company), field("v.connection", connection), field("v.externalid", externalID),
 		field("v.deleted", bson.D{field("$gte", since)})}
-	err = s.all(ctx, s.tombstones, filter, &found, options.Find().SetSort(bson.D{field("v.deleted", -1), field("_id", -1)}).SetLimit(1))
+	err = findAll(ctx, s, s.tombstones, filter, &found, options.Find().SetSort(bson.D{field("v.deleted", -1), field("_id", -1)}).SetLimit(1))
 	if err != nil {
 		return store.Tombstone{}, err
 	}

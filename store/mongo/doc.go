@@ -58,8 +58,7 @@
 //
 // # Sharding
 //
-// All collections that grow with the companies have co as the first field of their indexes, unique ones included, and can be sharded by {co: 1}:
-// users, groups, members, seats, pools, sessions, events, tombstones, connections, mails, rules, losses. What is found by a hash without a company
-// (tokens, admin_keys, admin_sessions, sign_ins, requests, logouts) and companies, schemas, sweeps, quirks, inbox and meta stay on one shard. A company
-// is on one shard as a whole.
+// The collections that grow with the companies have co as the first field of their indexes, unique ones included, and can be sharded by {co: 1}: users,
+// groups, members, seats, events, tombstones and mails. Sessions, which are found by a hash, can be sharded by {_id: "hashed"}. All else is small and
+// stays on one shard. The records of a company are on one shard as a whole.
 package mongo

@@ -189,7 +189,7 @@ func (x *examination) orphans(company string, rows []memberRow) ([]memberRow, er
 			return lost, nil
 		}
 		rows = nil // those that have not gone meanwhile
-		err = x.s.all(x.ctx, x.s.members, bson.D{field("_id", bson.D{field("$in", ids)}), field("g", bson.D{field("$exists", true)})}, &rows)
+		err = findAll(x.ctx, x.s, x.s.members, bson.D{field("_id", bson.D{field("$in", ids)}), field("g", bson.D{field("$exists", true)})}, &rows)
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,18 @@ func (s *Store) try(ctx context.Context, call func(context.Context) error) error
 	}
 }
 
+// tryRead is try for a call that reads any number of documents. The driver itself gives no limit to the batches behind the first.
+func (s *Store) tryRead(ctx context.Context, call func(context.Context) error) error {
+	return s.try(ctx, func(ctx context.Context) error {
+		if _, limited := ctx.Deadline(); !limited {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, readTimeout)
+			defer cancel()
+		}
+		return call(ctx)
+	})
+}
+
 // pause waits before the next attempt, for a time that differs between those who failed at the same moment: false when the context has ended.
 func pause(ctx context.Context, attempt int) bool {
 	longest := firstWait << (attempt - 1)
@@ -112,11 +124,11 @@ func passes(err error) bool {
 // ours says whether an error is an answer, and not a failure to get one.
 func ours(err error) bool {
 	for _, answer := range []error{
-		mongo.ErrNoDocuments, mongo.ErrClientDisconnected, store.ErrNotFound, store.ErrVersion, store.ErrNoSeat, store.ErrTooMany, store.ErrClosed,
+		mongo.ErrNoDocuments, mongo.ErrClientDisconnected, store.ErrNotFound, store.ErrVersion, store.ErrNoSeat, store.ErrTooMany, store.ErrClosed, errClaimed,
 	} {
 		if errors.Is(err, answer) {
 			return true
 		}
 	}
-	return false
+	return errors.As(err, new(*store.ConflictError))
 }

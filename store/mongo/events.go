@@ -64,7 +64,7 @@ func (s *Store) unsent(ctx context.Context, letters []letter) ([]letter, error) 
 	var there []struct {
 		ID string `bson:"_id"`
 	}
-	err := s.all(ctx, s.events, bson.D{field("_id", bson.D{field("$in", ids)})}, &there, options.Find().SetProjection(bson.D{field("_id", 1)}))
+	err := findAll(ctx, s, s.events, bson.D{field("_id", bson.D{field("$in", ids)})}, &there, options.Find().SetProjection(bson.D{field("_id", 1)}))
 	if err != nil {
 		return nil, err
 	}
@@ -82,22 +82,11 @@ func (s *Store) unsent(ctx context.Context, letters []letter) ([]letter, error) 
 // lastEvent gives the end of a company's log; the zero event if it is empty.
 func (s *Store) lastEvent(ctx context.Context, company string) (store.Event, error) {
 	var last []eventRecord
-	err := s.all(ctx, s.events, bson.D{field("co", company)}, &last, options.Find().SetSort(bson.D{field("seq", -1)}).SetLimit(1))
+	err := findAll(ctx, s, s.events, bson.D{field("co", company)}, &last, options.Find().SetSort(bson.D{field("seq", -1)}).SetLimit(1))
 	if err != nil || len(last) == 0 {
 		return store.Event{}, err
 	}
 	return last[0].Value, nil
-}
-
-// all reads the documents that fit the filter.
-func (s *Store) all(ctx context.Context, c *mongo.Collection, filter bson.D, into any, opts ...options.Lister[options.FindOptions]) error {
-	return s.try(ctx, func(ctx context.Context) error {
-		cursor, err := c.Find(ctx, filter, opts...)
-		if err != nil {
-			return err
-		}
-		return cursor.All(ctx, into)
-	})
 }
 
 // ListEvents implements [store.Events].
@@ -114,7 +103,7 @@ func (s *Store) ListEvents(ctx context.Context, company string, after int64, lim
 		return nil, err
 	}
 	var records []eventRecord
-	err = s.all(ctx, s.events, bson.D{field("co", company), field("seq", bson.D{field("$gt", after)})}, &records,
+	err = findAll(ctx, s, s.events, bson.D{field("co", company), field("seq", bson.D{field("$gt", after)})}, &records,
 		options.Find().SetSort(bson.D{field("seq", 1)}).SetLimit(int64(limit)))
 	if err != nil {
 		return nil, err

@@ -102,14 +102,7 @@ func (f facts[T]) value(ctx context.Context, filter bson.D) (T, error) {
 // values reads the records that a filter names, which need not say that they are not deleted, sorted.
 func (f facts[T]) values(ctx context.Context, filter, sort bson.D) ([]T, error) {
 	var all []fact[T]
-	err := f.s.try(ctx, func(ctx context.Context) error {
-		cursor, err := f.Find(ctx, append(slices.Clone(filter), present), options.Find().SetSort(sort))
-		if err != nil {
-			return err
-		}
-		all = nil
-		return cursor.All(ctx, &all)
-	})
+	err := findAll(ctx, f.s, f.Collection, append(slices.Clone(filter), present), &all, options.Find().SetSort(sort))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +123,11 @@ func (f facts[T]) create(ctx context.Context, fresh fact[T], news []notice) erro
 	err := f.s.try(ctx, func(ctx context.Context) error {
 		_, err := f.InsertOne(ctx, fresh)
 		if asked && mongo.IsDuplicateKeyError(err) {
-			if is, look := f.is(ctx, fresh.ID, fresh.Write); look != nil || is {
+			is, look := f.is(ctx, fresh.ID, fresh.Write)
+			if look == nil && !is && hasEvent(news) { // somebody may have changed it since
+				is, look = f.told(ctx, fresh.ID, news)
+			}
+			if look != nil || is {
 				return look
 			}
 		}
@@ -162,13 +159,20 @@ func (f facts[T]) change(ctx context.Context, company string, filter, update bso
 	err = f.s.try(ctx, func(ctx context.Context) error {
 		after = fact[T]{}
 		if asked {
-			is, err := f.is(ctx, id, write)
+			was, err := f.is(ctx, id, write)
+			if err == nil && !was && hasEvent(news) { // somebody may have changed the document since
+				was, err = f.told(ctx, id, news)
+			}
 			if err != nil {
 				return err
 			}
-			if is {
+			if was {
 				fits = true
-				return f.FindOne(ctx, byID(id)).Decode(&after)
+				err = f.FindOne(ctx, byID(id)).Decode(&after)
+				if errors.Is(err, mongo.ErrNoDocuments) { // what was deleted may be gone by now
+					err = nil
+				}
+				return err
 			}
 		}
 		err := f.FindOneAndUpdate(ctx, filter, update, options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&after)
@@ -177,11 +181,8 @@ func (f facts[T]) change(ctx context.Context, company string, filter, update bso
 			fits = true
 		case errors.Is(err, mongo.ErrNoDocuments):
 			err = nil
-			if asked { // if it does not fit for an earlier attempt of our own, somebody has changed the document since
-				fits, err = f.told(ctx, id, news)
-			}
-			if err == nil && fits {
-				err = f.FindOne(ctx, byID(id)).Decode(&after)
+			if asked && !hasEvent(news) { // it may not fit for an earlier attempt of our own, after which somebody else changed the document
+				err = store.ErrUnavailable
 			}
 		}
 		asked = true
@@ -203,13 +204,14 @@ func (f facts[T]) is(ctx context.Context, id, write string) (bool, error) {
 	return result.MatchedCount == 1, nil
 }
 
+func hasEvent(news []notice) bool {
+	return slices.ContainsFunc(news, func(n notice) bool { return n.Event != nil })
+}
+
 // told says whether the event of a change is in its document or in the log already: then the change was made. One without an event leaves no
 // trace behind that lasts.
 func (f facts[T]) told(ctx context.Context, id string, news []notice) (bool, error) {
 	i := slices.IndexFunc(news, func(n notice) bool { return n.Event != nil })
-	if i < 0 {
-		return false, store.ErrUnavailable
-	}
 	n, err := f.CountDocuments(ctx, bson.D{{Key: "_id", Value: id}, {Key: "out.i", Value: news[i].ID}})
 	if err != nil || n > 0 {
 		return n > 0, err

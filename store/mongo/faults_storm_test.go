@@ -107,7 +107,8 @@ func (p *stormer) join() {
 // TestFaults_storm: sixteen goroutines claim, swap and give back seats and change a group while any call may go wrong. Afterwards each seat is
 // held once, what was acknowledged is there, and what was refused is not.
 func TestFaults_storm(t *testing.T) {
-	t.Parallel() // both wait most of the time
+	t.Parallel() // it waits most of the time
+
 	uri := mongotest.URI(t)
 	truth := open(t, uri, nil)
 	proxy := mongotest.NewProxy(t, uri)
@@ -123,7 +124,7 @@ func TestFaults_storm(t *testing.T) {
 	const goroutines, accounts, seats = 16, 3, 20
 	operations := 25
 	if full() {
-		operations = 300
+		operations = 100
 	}
 	w := newWorld(t, truth)
 	w.check(w.SetSeats(w.ctx, w.company, paid, seats, nil))

@@ -76,7 +76,8 @@ func newBrokenStores(t *testing.T) *brokenStores {
 // TestFaults lets each call to the server go wrong that an operation makes, in each way. Whatever happens, the operation is done once and in
 // full, or says that it cannot tell; and then it was done in full or not at all, once somebody has looked after what was left.
 func TestFaults(t *testing.T) {
-	t.Parallel()     // both wait most of the time
+	t.Parallel() // it waits most of the time
+
 	mongotest.URI(t) // without a server nothing is to be seen
 	const workers = 12
 	type job struct {
@@ -335,8 +336,15 @@ func (w *world) seeDirectory(see func(any, error)) {
 // log gives the events as far as they are the same each time.
 func (w *world) log() []store.Event {
 	w.Helper()
-	events, err := w.ListEvents(w.ctx, w.company, 0, 1000)
-	w.check(err)
+	var events []store.Event
+	for {
+		page, err := w.ListEvents(w.ctx, w.company, int64(len(events)), 1000)
+		w.check(err)
+		if len(page) == 0 {
+			break
+		}
+		events = append(events, page...)
+	}
 	var before [32]byte
 	requests := map[string]bool{}
 	for i, e := range events {

@@ -17,6 +17,7 @@ type groupSide struct {
 	Members   int         `bson:"nm,omitempty"`
 	Subgroups []string    `bson:"sub,omitempty"`    // ids of the groups in it, sorted; some may be gone
 	Change    *rowsChange `bson:"change,omitempty"` // of the members, that is being carried out
+	Late      []string    `bson:"late,omitempty"`   // accounts that were deleted while they were added, and are to be taken out
 }
 
 // rowsChange is what is to be written to the membership documents. It carries the group's version, so that carrying it out late, or twice, does
@@ -58,7 +59,8 @@ func (s *Store) Group(ctx context.Context, company, id string) (store.Group, err
 		return store.Group{}, err
 	}
 	defer end()
-	f, err := s.groups.get(ctx, in(company, id))
+	// Its version says what members it has, so they are written first where that is outstanding.
+	f, err := s.settledGroup(ctx, company, id)
 	if err != nil {
 		return store.Group{}, err
 	}
@@ -89,8 +91,11 @@ func (s *Store) CreateGroup(ctx context.Context, g store.Group, members, groups 
 	news := notices(sweep, events)
 	err = s.groups.create(ctx, f, news)
 	for try := 1; mongo.IsDuplicateKeyError(err); try++ {
-		if taken := s.groupConflict(ctx, &g, true); taken != nil || try == commitTries {
-			return store.Group{}, errors.Join(taken) // joined, in case there is none
+		if taken := s.groupConflict(ctx, &g, true); taken != nil {
+			return store.Group{}, taken
+		}
+		if try == commitTries {
+			return store.Group{}, unavailable(ctx, err)
 		}
 		err = s.groups.create(ctx, f, news)
 	}

@@ -195,8 +195,8 @@ func (l *listing[T]) cut(ctx context.Context, filter bson.D) error {
 	if known, ok := l.s.places.Get(place); ok && after == "" && skip > 0 {
 		after, skip = known, 0
 	}
-	opts := options.Find().SetSort(bson.D{field("_id", 1)}).SetSkip(int64(skip)).SetLimit(int64(l.q.Limit)).SetProjection(asRead)
-	if err := l.s.all(ctx, l.c, l.behind(filter, after), &l.found, opts); err != nil {
+	opts := options.Find().SetSort(bson.D{field("_id", 1)}).SetSkip(int64(skip)).SetLimit(int64(l.q.Limit)).SetProjection(asRead).SetAllowDiskUse(true)
+	if err := findAll(ctx, l.s, l.c, l.behind(filter, after), &l.found, opts); err != nil {
 		return err
 	}
 	if n := len(l.found); n > 0 && l.q.After == "" {
@@ -209,24 +209,26 @@ func (l *listing[T]) cut(ctx context.Context, filter bson.D) error {
 // each reads the documents that fit, in order, and stops when take says so.
 func (l *listing[T]) each(ctx context.Context, filter, projection bson.D, take func(fact[T]) (more bool, err error)) error {
 	after := ""
-	return l.s.try(ctx, func(ctx context.Context) error {
-		// After a fault it goes on behind what was taken.
-		filter := bson.D{field("$and", bson.A{filter, bson.D{field("_id", bson.D{field("$gt", after)})}})}
-		cursor, err := l.c.Find(ctx, filter, byCreation, options.Find().SetProjection(projection))
+	return l.s.tryRead(ctx, func(ctx context.Context) error {
+		rest := filter
+		if after != "" { // after a fault it goes on behind what was taken
+			rest = bson.D{field("$and", bson.A{filter, bson.D{field("_id", bson.D{field("$gt", after)})}})}
+		}
+		cursor, err := l.c.Find(ctx, rest, byCreation, options.Find().SetProjection(projection).SetAllowDiskUse(true))
 		if err != nil {
 			return err
 		}
-		defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }() // the server forgets cursors by itself
+		defer forget(ctx, cursor)
 		for cursor.Next(ctx) {
 			var f fact[T]
 			if err := cursor.Decode(&f); err != nil {
 				return err
 			}
-			after = f.ID
 			more, err := take(f)
 			if err != nil || !more {
 				return err
 			}
+			after = f.ID
 		}
 		return cursor.Err()
 	})
@@ -283,10 +285,12 @@ func (l *listing[T]) sorted(ctx context.Context, filter bson.D, rest query.Node)
 			return false, err
 		}
 		r := l.record(ctx, &f)
-		if rest == nil || judge.Match(r) {
-			all = append(all, placed{f.ID, l.q.Sort.Key(r)})
+		matches, key := rest == nil || judge.Match(r), l.q.Sort.Key(r)
+		if err := r.failed(); err != nil || !matches {
+			return true, err
 		}
-		return true, r.failed()
+		all = append(all, placed{f.ID, key})
+		return true, nil
 	})
 	if err != nil {
 		return err
@@ -314,7 +318,7 @@ func (l *listing[T]) fetch(ctx context.Context, n int, at func(i int) (string, q
 	there := make(map[string]fact[T], n)
 	for some := range slices.Chunk(ids, inBatches) {
 		var found []fact[T]
-		if err := l.s.all(ctx, l.c, l.of(idsCondition(some)), &found, options.Find().SetProjection(asRead)); err != nil {
+		if err := findAll(ctx, l.s, l.c, l.of(idsCondition(some)), &found, options.Find().SetProjection(asRead)); err != nil {
 			return err
 		}
 		for _, f := range found {

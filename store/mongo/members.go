@@ -87,8 +87,17 @@ func (s *Store) carryOut(ctx context.Context, company, id string) error {
 			return err
 		}
 	}
+	// Who is there when the rows are written takes theirs along when they are deleted. Who is not left before they came.
+	late, err := s.unknownAccounts(ctx, company, g.Group.Change.In)
+	if err != nil {
+		return err
+	}
 	filter := bson.D{field("_id", id), field("co", company), field("open", true), field("change.ver", version)}
-	_, closed, err := s.groups.change(ctx, company, filter, bson.D{{Key: "$unset", Value: bson.D{field("open", 1), field("change", 1)}}}, nil)
+	done := bson.D{{Key: "$unset", Value: bson.D{field("open", 1), field("change", 1)}}}
+	if len(late) > 0 {
+		done = append(done, bson.E{Key: "$addToSet", Value: bson.D{field("late", bson.D{field("$each", late)})}})
+	}
+	_, closed, err := s.groups.change(ctx, company, filter, done, nil)
 	if err != nil {
 		return err
 	}
@@ -102,7 +111,7 @@ func (s *Store) carryOut(ctx context.Context, company, id string) error {
 			return s.setMembers(ctx, company, id, g.Group.Change.In, false, version+1)
 		}
 	}
-	return s.leaveDeleted(ctx, company, id, g.Group.Change.In)
+	return s.leaveLate(ctx, company, id, late)
 }
 
 // emptyGroup takes all accounts out of a deleted group, and the group out of those that it is in.
@@ -132,7 +141,7 @@ func (s *Store) countLeavers(ctx context.Context, company, group string, version
 		var rows []memberRow
 		filter := bson.D{field("_id", bson.D{field("$gt", after), field("$lt", end)}), field("co", company), field("ver", version)}
 		opts := options.Find().SetSort(bson.D{field("_id", 1)}).SetLimit(inBatches).SetProjection(bson.D{field("_id", 1)})
-		if err := s.all(ctx, s.members, filter, &rows, opts); err != nil || len(rows) == 0 {
+		if err := findAll(ctx, s, s.members, filter, &rows, opts); err != nil || len(rows) == 0 {
 			return err
 		}
 		accounts := make([]string, len(rows))
@@ -146,19 +155,22 @@ func (s *Store) countLeavers(ctx context.Context, company, group string, version
 	}
 }
 
-// leaveDeleted takes accounts out of a group that were deleted while they were added: they left before they came.
-func (s *Store) leaveDeleted(ctx context.Context, company, group string, added []string) error {
-	for {
-		var unknown *store.UnknownMemberError
-		err := s.knownAccounts(ctx, company, added)
-		if !errors.As(err, &unknown) {
-			return err
-		}
-		if err := s.leave(ctx, company, group, unknown.ID); err != nil {
-			return err
-		}
-		added = slices.DeleteFunc(slices.Clone(added), func(id string) bool { return id == unknown.ID })
+// leaveLate takes accounts out of a group that were deleted while they were added.
+func (s *Store) leaveLate(ctx context.Context, company, group string, accounts []string) error {
+	if len(accounts) == 0 {
+		return nil
 	}
+	for _, id := range accounts {
+		if err := s.leave(ctx, company, group, id); err != nil {
+			return err
+		}
+	}
+	if _, err := s.update(ctx, s.groups.Collection, in(company, group), bson.D{{Key: "$pull", Value: bson.D{field("late", bson.D{field("$in", accounts)})}}}); err != nil {
+		return err
+	}
+	empty := append(in(company, group), field("late", bson.A{}))
+	_, err := s.update(ctx, s.groups.Collection, empty, bson.D{{Key: "$unset", Value: bson.D{field("late", 1)}}})
+	return err
 }
 
 // leave takes an account that is deleted out of a group.
@@ -245,7 +257,7 @@ func (s *Store) countGroups(ctx context.Context, company string, accounts []stri
 	for len(accounts) > 0 {
 		var now []fact[struct{}]
 		filter := bson.D{field("_id", bson.D{field("$in", accounts)}), field("co", company), present}
-		err := s.all(ctx, s.accounts.Collection, filter, &now, options.Find().SetProjection(bson.D{field("gver", 1)}))
+		err := findAll(ctx, s, s.accounts.Collection, filter, &now, options.Find().SetProjection(bson.D{field("gver", 1)}))
 		if err != nil || len(now) == 0 {
 			return err
 		}
@@ -285,7 +297,7 @@ func (s *Store) rowsOf(ctx context.Context, company string, accounts []string) (
 	for some := range slices.Chunk(accounts, inBatches) {
 		var rows []memberRow
 		filter := bson.D{field("co", company), field("u", bson.D{field("$in", some)})}
-		if err := s.all(ctx, s.members, filter, &rows, options.Find().SetSort(bson.D{field("u", 1), field("g", 1)})); err != nil {
+		if err := findAll(ctx, s, s.members, filter, &rows, options.Find().SetSort(bson.D{field("u", 1), field("g", 1)})); err != nil {
 			return nil, err
 		}
 		all = append(all, rows...)
@@ -301,7 +313,7 @@ func (s *Store) memberIDs(ctx context.Context, company, group, after string, lim
 		filter = append(filter, field("u", bson.D{field("$gt", after)}))
 	}
 	opts := options.Find().SetSort(bson.D{field("u", 1)}).SetLimit(int64(limit)).SetProjection(bson.D{field("_id", 0), field("u", 1)})
-	if err := s.all(ctx, s.members, filter, &rows, opts); err != nil {
+	if err := findAll(ctx, s, s.members, filter, &rows, opts); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(rows))
@@ -325,7 +337,7 @@ func (s *Store) membersAmong(ctx context.Context, company, group string, account
 			ids[i] = memberID(group, account)
 		}
 		var rows []memberRow
-		err := s.all(ctx, s.members, bson.D{field("_id", bson.D{field("$in", ids)}), field("co", company), field("g", group)}, &rows)
+		err := findAll(ctx, s, s.members, bson.D{field("_id", bson.D{field("$in", ids)}), field("co", company), field("g", group)}, &rows)
 		if err != nil {
 			return nil, err
 		}
@@ -338,18 +350,27 @@ func (s *Store) membersAmong(ctx context.Context, company, group string, account
 
 // knownAccounts fails with *store.UnknownMemberError unless all accounts exist.
 func (s *Store) knownAccounts(ctx context.Context, company string, accounts []string) error {
+	unknown, err := s.unknownAccounts(ctx, company, accounts)
+	if err == nil && len(unknown) > 0 {
+		return &store.UnknownMemberError{ID: unknown[0]}
+	}
+	return err
+}
+
+// unknownAccounts gives those that do not exist.
+func (s *Store) unknownAccounts(ctx context.Context, company string, accounts []string) (unknown []string, err error) {
 	for some := range slices.Chunk(accounts, inBatches) {
 		there, err := s.displays(ctx, s.accounts.Collection, company, some)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, id := range some {
 			if _, ok := there[id]; !ok {
-				return &store.UnknownMemberError{ID: id}
+				unknown = append(unknown, id)
 			}
 		}
 	}
-	return nil
+	return unknown, nil
 }
 
 // displays gives the names to show of those accounts, or groups, that exist.
@@ -363,7 +384,7 @@ func (s *Store) displays(ctx context.Context, c *mongo.Collection, company strin
 			} `bson:"v"`
 		}
 		filter := bson.D{field("_id", bson.D{field("$in", some)}), field("co", company), present}
-		if err := s.all(ctx, c, filter, &found, options.Find().SetProjection(bson.D{field("v.display", 1)})); err != nil {
+		if err := findAll(ctx, s, c, filter, &found, options.Find().SetProjection(bson.D{field("v.display", 1)})); err != nil {
 			return nil, err
 		}
 		for _, f := range found {
@@ -380,6 +401,9 @@ func (s *Store) Members(ctx context.Context, company, group, after string, limit
 		return nil, err
 	}
 	defer end()
+	if _, err := s.settledGroup(ctx, company, group); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
 	var all []store.Member
 	for len(all) < limit {
 		n := min(limit-len(all), inBatches)

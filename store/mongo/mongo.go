@@ -37,6 +37,8 @@ const (
 	// callTimeout is how long one call of the server may take, and findTimeout how long it may take to find the server.
 	callTimeout = 8 * time.Second
 	findTimeout = 3 * time.Second
+	// readTimeout is how long it may take to read any number of documents.
+	readTimeout = 30 * time.Second
 )
 
 // Store is the engine. It implements [store.Store] and is safe for concurrent use, by this process and by others on the same database.
@@ -95,6 +97,9 @@ func Open(ctx context.Context, uri string, opts Options) (*Store, error) {
 	parsed, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, fmt.Errorf("mongo: the URI is not one: %w", err)
+	}
+	for option := range parsed.UnknownOptions { // a mistake in "tls" must not mean none
+		return nil, fmt.Errorf("mongo: the URI has the option %q, which there is not", option)
 	}
 	name := parsed.Database
 	if name == "" {

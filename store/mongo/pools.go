@@ -22,7 +22,7 @@ func poolID(company, license string) string { return join(company, license) }
 // readyPool gives the pool with a seat document for each of its seats. One that was never bought has a total of 0.
 func (s *Store) readyPool(ctx context.Context, company, license string) (store.Pool, error) {
 	var pools []poolRecord
-	if err := s.all(ctx, s.pools.Collection, byID(poolID(company, license)), &pools); err != nil || len(pools) == 0 {
+	if err := findAll(ctx, s, s.pools.Collection, byID(poolID(company, license)), &pools); err != nil || len(pools) == 0 {
 		return store.Pool{}, err
 	}
 	p := pools[0]
@@ -82,7 +82,7 @@ func (s *Store) pool(ctx context.Context, company, license string) (store.Pool, 
 // boughtPool gives a pool without its counts.
 func (s *Store) boughtPool(ctx context.Context, company, license string) (store.Pool, error) {
 	var pools []poolRecord
-	err := s.all(ctx, s.pools.Collection, byID(poolID(company, license)), &pools)
+	err := findAll(ctx, s, s.pools.Collection, byID(poolID(company, license)), &pools)
 	p := store.Pool{Company: company, License: license}
 	if len(pools) > 0 {
 		p.Total, p.Ceiling = pools[0].Value.Total, pools[0].Value.Ceiling
@@ -107,11 +107,12 @@ func addSeats(p *store.Pool, state string, n int) {
 
 // countBy counts the documents of a collection that fit, by the value of an expression.
 func (s *Store) countBy(ctx context.Context, expression, collection string, filter bson.D) (map[string]int, error) {
-	var groups []struct {
+	type counted struct {
 		Value string `bson:"_id"`
 		N     int    `bson:"n"`
 	}
-	err := s.try(ctx, func(ctx context.Context) error {
+	var groups []counted
+	err := s.tryRead(ctx, func(ctx context.Context) error {
 		cursor, err := s.db.Collection(collection).Aggregate(ctx, bson.A{
 			bson.D{field("$match", filter)},
 			bson.D{field("$group", bson.D{field("_id", expression), field("n", bson.D{field("$sum", 1)})})},
@@ -119,8 +120,8 @@ func (s *Store) countBy(ctx context.Context, expression, collection string, filt
 		if err != nil {
 			return err
 		}
-		groups = nil
-		return cursor.All(ctx, &groups)
+		groups, err = drain[counted](ctx, cursor)
+		return err
 	})
 	counts := make(map[string]int, len(groups))
 	for _, g := range groups {
@@ -169,7 +170,7 @@ func (s *Store) waitedFor(ctx context.Context, company string) ([]string, error)
 		var next []fact[store.Account]
 		filter := bson.D{field("co", company), field("wq", bson.D{field("$gt", beyond)})}
 		opts := options.Find().SetSort(bson.D{field("wq", 1)}).SetLimit(1).SetProjection(bson.D{field("wq", 1)})
-		if err := s.all(ctx, s.accounts.Collection, filter, &next, opts); err != nil || len(next) == 0 {
+		if err := findAll(ctx, s, s.accounts.Collection, filter, &next, opts); err != nil || len(next) == 0 {
 			return all, err
 		}
 		license, _, _ := strings.Cut(next[0].Account.Queue, placeMark)
@@ -249,7 +250,7 @@ func (s *Store) inLine(ctx context.Context, filter bson.D, by string, limit int)
 		return nil, nil
 	}
 	var found []fact[store.Account]
-	err = s.all(ctx, s.accounts.Collection, filter, &found, options.Find().SetSort(bson.D{field(by, 1)}).SetLimit(int64(limit)))
+	err = findAll(ctx, s, s.accounts.Collection, filter, &found, options.Find().SetSort(bson.D{field(by, 1)}).SetLimit(int64(limit)))
 	var all []store.Account
 	for _, f := range found {
 		all = append(all, presentAccount(f))

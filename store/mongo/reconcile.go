@@ -49,7 +49,7 @@ func (r *reconciler) round(ctx context.Context) error {
 	var seats []seat
 	for _, filter := range []bson.D{{field("st", claiming)}, {field("moved", true)}} {
 		var some []seat
-		if err := r.s.all(ctx, r.s.seats, filter, &some, options.Find().SetLimit(reconcileBatch)); err != nil {
+		if err := findAll(ctx, r.s, r.s.seats, filter, &some, options.Find().SetLimit(reconcileBatch)); err != nil {
 			return err
 		}
 		seats = append(seats, some...)
@@ -76,6 +76,13 @@ func (r *reconciler) round(ctx context.Context) error {
 		for _, o := range found {
 			unfinished[join(of.name, o.ID, o.Write)] = func(ctx context.Context) error { return of.finish(ctx, o.Company, o.ID) }
 		}
+	}
+	var late []fact[struct{}]
+	if err := findAll(ctx, r.s, r.s.groups.Collection, bson.D{field("late", bson.D{field("$exists", true)})}, &late, options.Find().SetLimit(reconcileBatch)); err != nil {
+		return err
+	}
+	for _, g := range late {
+		unfinished[join("late", g.ID)] = func(ctx context.Context) error { return r.s.leaveLate(ctx, g.Company, g.ID, g.Group.Late) }
 	}
 	for what := range r.seen {
 		if unfinished[what] == nil {
@@ -170,6 +177,6 @@ type opened struct {
 func (f facts[T]) open(ctx context.Context) ([]opened, error) {
 	var all []opened
 	opts := options.Find().SetProjection(bson.D{field("co", 1), field("w", 1)}).SetLimit(reconcileBatch)
-	err := f.s.all(ctx, f.Collection, bson.D{field("open", true)}, &all, opts)
+	err := findAll(ctx, f.s, f.Collection, bson.D{field("open", true)}, &all, opts)
 	return all, err
 }

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -19,6 +20,8 @@ const (
 	relayEvery = 5 * time.Second
 	// relayBatch is how many events are appended by one call.
 	relayBatch = 500
+	// relayWrites is how many documents are relieved of their notices at a time.
+	relayWrites = 16
 	// relayLocks is how many companies' notices this process moves at a time at most.
 	relayLocks = 64
 )
@@ -114,14 +117,7 @@ func (f facts[T]) letters(ctx context.Context, filter bson.D) ([]letter, error) 
 		Box string   `bson:"box"`
 		Out []notice `bson:"out"`
 	}
-	err := f.s.try(ctx, func(ctx context.Context) error {
-		cursor, err := f.Find(ctx, filter, options.Find().SetProjection(bson.D{field("box", 1), field("out", 1)}))
-		if err != nil {
-			return err
-		}
-		docs = nil
-		return cursor.All(ctx, &docs)
-	})
+	err := findAll(ctx, f.s, f.Collection, filter, &docs, options.Find().SetProjection(bson.D{field("box", 1), field("out", 1)}))
 	var all []letter
 	for _, d := range docs {
 		for _, n := range d.Out {
@@ -135,7 +131,11 @@ func (f facts[T]) letters(ctx context.Context, filter bson.D) ([]letter, error) 
 func (f facts[T]) companies(ctx context.Context) ([]string, error) {
 	var all []string
 	err := f.s.try(ctx, func(ctx context.Context) error {
-		return f.Distinct(ctx, "box", bson.D{field("box", bson.D{field("$exists", true)})}).Decode(&all)
+		found := f.Distinct(ctx, "box", bson.D{field("box", bson.D{field("$exists", true)})})
+		if err := found.Err(); err != nil { // which Decode does not look at
+			return err
+		}
+		return found.Decode(&all)
 	})
 	return all, err
 }
@@ -143,6 +143,13 @@ func (f facts[T]) companies(ctx context.Context) ([]string, error) {
 // sent takes notices out of a document.
 func (f facts[T]) sent(ctx context.Context, id string, notices []string) error {
 	return f.s.try(ctx, func(ctx context.Context) error {
+		// Mostly there are no others, and that is all.
+		others := bson.D{field("$elemMatch", bson.D{field("i", bson.D{field("$nin", notices)})})}
+		only := bson.D{field("_id", id), field("gone", nil), field("out", bson.D{field("$not", others)})}
+		result, err := f.UpdateOne(ctx, only, bson.D{{Key: "$unset", Value: bson.D{field("box", 1), field("out", 1)}}})
+		if err != nil || result.MatchedCount == 1 {
+			return err
+		}
 		pull := bson.D{field("out", bson.D{field("i", bson.D{field("$in", notices)})})}
 		if _, err := f.UpdateOne(ctx, byID(id), bson.D{{Key: "$pull", Value: pull}}); err != nil {
 			return err
@@ -151,7 +158,7 @@ func (f facts[T]) sent(ctx context.Context, id string, notices []string) error {
 		if _, err := f.UpdateOne(ctx, empty, bson.D{{Key: "$unset", Value: bson.D{field("box", 1), field("out", 1)}}}); err != nil {
 			return err
 		}
-		_, err := f.DeleteOne(ctx, bson.D{field("_id", id), field("gone", true), field("open", nil), field("box", nil)})
+		_, err = f.DeleteOne(ctx, bson.D{field("_id", id), field("gone", true), field("open", nil), field("box", nil)})
 		return err
 	})
 }
@@ -225,20 +232,26 @@ func (r *relay) deliver(ctx context.Context, company string, letters []letter) e
 	if err := r.s.append(ctx, company, letters); err != nil {
 		return err
 	}
-	byDoc := map[letterbox][]string{}
+	byDoc := map[letterbox][]letter{}
 	for _, l := range letters {
-		if err := r.s.carry(ctx, company, l.notice); err != nil {
-			return err
-		}
 		at := letterbox{l.box, l.id}
-		byDoc[at] = append(byDoc[at], l.ID)
+		byDoc[at] = append(byDoc[at], l)
 	}
-	for at, notices := range byDoc {
-		if err := at.box.sent(ctx, at.id, notices); err != nil {
-			return err
-		}
+	var together errgroup.Group
+	together.SetLimit(relayWrites)
+	for at, of := range byDoc {
+		together.Go(func() error {
+			notices := make([]string, len(of))
+			for i, l := range of {
+				if err := r.s.carry(ctx, company, l.notice); err != nil {
+					return err
+				}
+				notices[i] = l.ID
+			}
+			return at.box.sent(ctx, at.id, notices)
+		})
 	}
-	return nil
+	return together.Wait()
 }
 
 type letterbox struct {

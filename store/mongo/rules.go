@@ -193,7 +193,7 @@ func (s *Store) ListQuirks(ctx context.Context, company string) ([]store.QuirkUs
 	}
 	defer end()
 	var found []quirkRecord
-	err = s.all(ctx, s.quirks, bson.D{field("co", company)}, &found, byCreation)
+	err = findAll(ctx, s, s.quirks, bson.D{field("co", company)}, &found, byCreation)
 	var all []store.QuirkUse
 	for _, r := range found {
 		all = append(all, r.Value)

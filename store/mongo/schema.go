@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -18,6 +20,9 @@ import (
 	"usher/store"
 	"usher/store/query"
 )
+
+// indexTime is how long it may take to make the indexes, of a database that has records already.
+const indexTime = time.Hour
 
 // schemaVersion is that of the collections as this usher writes them.
 const schemaVersion = 1
@@ -59,7 +64,10 @@ func (s *Store) indexes() []index {
 		{collection: s.accounts.Name(), keys: ascending("co", "hq")},
 		{collection: s.groups.Name(), keys: ascending("co", "u"), unique: true},
 		{collection: s.groups.Name(), keys: ascending("co", "k", "_id")},
+		{collection: s.groups.Name(), keys: ascending("co", "_id")}, // what a collection is sharded by has no lists in it
+		{collection: s.groups.Name(), keys: ascending("late"), sparse: true},
 		{collection: s.connections.Name(), keys: ascending("co", "u"), unique: true},
+		{collection: s.connections.Name(), keys: ascending("co", "_id")},
 		{collection: s.tokens.Name(), keys: ascending("co", "v.id")},
 		{collection: s.keys.Name(), keys: ascending("co", "v.id")},
 		{collection: s.adminSessions.Name(), keys: ascending("co", "v.id")},
@@ -145,6 +153,17 @@ func (s *Store) prepare(ctx context.Context) error {
 	})
 }
 
+// prepareAgain makes a database ready that was dropped, or restored from elsewhere, under a server that runs: without its indexes names would not be
+// unique.
+func (s *Store) prepareAgain(ctx context.Context) error {
+	n, err := s.count(ctx, s.meta, byID(metaID))
+	if err != nil || n > 0 {
+		return err
+	}
+	s.log.LogAttrs(ctx, slog.LevelError, "the database is not the one that was opened: it is made ready anew; look whether it has the records that it should have")
+	return s.prepare(ctx)
+}
+
 // termsKey tells apart what the terms of accounts are made for.
 func termsKey(indexes []query.Index) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%#v", indexes))
@@ -152,6 +171,8 @@ func termsKey(indexes []query.Index) string {
 }
 
 func (s *Store) makeIndexes(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, indexTime)
+	defer cancel()
 	byCollection := map[string][]mongo.IndexModel{}
 	for _, i := range s.indexes() {
 		opts := options.Index().SetName(i.name())
@@ -182,7 +203,7 @@ func (s *Store) remakeTerms(ctx context.Context) error {
 	for {
 		var some []fact[store.Account]
 		filter := bson.D{field("_id", bson.D{field("$gt", after)}), present}
-		if err := s.all(ctx, s.accounts.Collection, filter, &some, options.Find().SetSort(bson.D{field("_id", 1)}).SetLimit(inBatches)); err != nil {
+		if err := findAll(ctx, s, s.accounts.Collection, filter, &some, options.Find().SetSort(bson.D{field("_id", 1)}).SetLimit(inBatches)); err != nil {
 			return err
 		}
 		if len(some) == 0 {

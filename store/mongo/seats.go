@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -44,6 +45,7 @@ func seatID(company, license string, n int) string {
 
 // seatState is what an account says of its seat.
 type seatState struct {
+	Holder  string `bson:"holder"` // id of the account
 	Claim   string `bson:"claim"`
 	State   string `bson:"st"`
 	Version int64  `bson:"ver"`
@@ -135,13 +137,16 @@ func (s *Store) moveDown(ctx context.Context, above, taken seat) error {
 // to the same. A claim that no account carries is that of a write under way, unless it is known to be dead.
 func (s *Store) resolve(ctx context.Context, company, claim string, dead bool) error {
 	var seats []seat
-	if err := s.all(ctx, s.seats, bson.D{field("co", company), field("claim", claim)}, &seats, byCreation); err != nil || len(seats) == 0 {
+	if err := findAll(ctx, s, s.seats, bson.D{field("co", company), field("claim", claim)}, &seats, byCreation); err != nil || len(seats) == 0 {
 		return err
 	}
 	holder, err := s.accounts.get(ctx, append(in(company, seats[0].Holder), field("claim", claim)))
 	switch {
 	case errors.Is(err, store.ErrNotFound) && dead:
-		return s.freeSeat(ctx, company, claim)
+		if err := s.freeSeat(ctx, company, claim); err != nil {
+			return err
+		}
+		return s.seatAgain(ctx, company, seats[0].Holder, claim) // the write may have been made after the look
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	}
@@ -152,7 +157,7 @@ func (s *Store) resolve(ctx context.Context, company, claim string, dead bool) e
 		}
 	}
 	if carried {
-		state := seatState{Claim: claim, State: holder.Value.SeatState, Version: holder.Value.Version}
+		state := seatState{Holder: holder.ID, Claim: claim, State: holder.Value.SeatState, Version: holder.Value.Version}
 		if err := s.settleSeat(ctx, company, state); err != nil {
 			return err
 		}
@@ -171,8 +176,52 @@ var vacate = bson.D{
 // settleSeat writes what the account says of its seat, unless a later version has said more.
 func (s *Store) settleSeat(ctx context.Context, company string, as seatState) error {
 	filter := bson.D{field("co", company), field("claim", as.Claim), field("ver", bson.D{field("$not", bson.D{field("$gte", as.Version)})})}
-	_, err := s.update(ctx, s.seats, filter, set(field("st", as.State), field("ver", as.Version)))
+	settle := func() (fitted int64, err error) {
+		err = s.try(ctx, func(ctx context.Context) error {
+			result, err := s.seats.UpdateMany(ctx, filter, set(field("st", as.State), field("ver", as.Version)))
+			if err == nil {
+				fitted = result.MatchedCount
+			}
+			return err
+		})
+		return fitted, err
+	}
+	if fitted, err := settle(); err != nil || fitted > 0 {
+		return err
+	}
+	n, err := s.count(ctx, s.seats, bson.D{field("co", company), field("claim", as.Claim)})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return s.seatAgain(ctx, company, as.Holder, as.Claim)
+	}
+	_, err = settle() // it has said more already, or got its seat just now
 	return err
+}
+
+// overflow is where the numbers of seats begin that no pool has.
+const overflow = 5_000_000
+
+// seatAgain gives an account a seat whose claim no seat has: its write took so long, between claiming the seat and the step that decided, that the
+// seat was taken back. It is one above the total, of which there is one for each claim whoever makes it, and goes down when the next seat is claimed.
+func (s *Store) seatAgain(ctx context.Context, company, account, claim string) error {
+	holder, err := s.accounts.get(ctx, append(in(company, account), field("claim", claim)))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // it has let go of it meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	a := holder.Value
+	err = s.insert(ctx, s.seats, seat{
+		ID: join(company, a.Seat, "again", claim), Company: company, License: a.Seat, Number: overflow, Claim: claim, Holder: a.ID, State: claiming,
+	})
+	if err != nil {
+		return err
+	}
+	s.log.LogAttrs(ctx, slog.LevelWarn, "a seat was given anew to an account whose write had taken too long", slog.String("account", a.ID))
+	return s.resolve(ctx, company, claim, true)
 }
 
 // freeSeat gives a seat back. A claim is never given twice, so doing it again changes nothing.

@@ -143,7 +143,7 @@ func (s *Store) ListSessions(ctx context.Context, company, account, before strin
 		filter = append(filter, field("v.id", bson.D{field("$lt", before)}))
 	}
 	var found []fact[store.Session]
-	err = s.all(ctx, s.sessions.Collection, append(filter, present), &found, options.Find().SetSort(bson.D{field("v.id", -1)}).SetLimit(int64(limit)))
+	err = findAll(ctx, s, s.sessions.Collection, append(filter, present), &found, options.Find().SetSort(bson.D{field("v.id", -1)}).SetLimit(int64(limit)))
 	var all []store.Session
 	for _, f := range found {
 		f.Value.IDToken = ""
@@ -250,7 +250,7 @@ func (s *Store) endSessions(ctx context.Context, company string, which store.Ses
 		filter = append(filter, field("v.provider", which.Provider))
 	}
 	var found []fact[struct{}]
-	err = s.all(ctx, s.sessions.Collection, append(filter, present), &found, options.Find().SetProjection(bson.D{field("_id", 1)}))
+	err = findAll(ctx, s, s.sessions.Collection, append(filter, present), &found, options.Find().SetProjection(bson.D{field("_id", 1)}))
 	if err != nil {
 		return 0, err
 	}

@@ -60,7 +60,7 @@ func (s *Store) isBelow(ctx context.Context, company, top, id string) (bool, err
 		}
 		var found []fact[struct{}]
 		filter := bson.D{field("_id", bson.D{field("$in", level)}), field("co", company), present}
-		if err := s.all(ctx, s.groups.Collection, filter, &found); err != nil {
+		if err := findAll(ctx, s, s.groups.Collection, filter, &found); err != nil {
 			return false, err
 		}
 		for _, g := range level {
@@ -136,7 +136,7 @@ func (s *Store) Supergroups(ctx context.Context, company string, groups []string
 		}
 		var found []fact[store.Group]
 		filter := bson.D{field("co", company), field("k", bson.D{field("$in", terms)})}
-		if err := s.all(ctx, s.groups.Collection, filter, &found, byCreation); err != nil {
+		if err := findAll(ctx, s, s.groups.Collection, filter, &found, byCreation); err != nil {
 			return nil, err
 		}
 		for _, f := range found {

@@ -55,7 +55,7 @@ func (s *Store) ListSweeps(ctx context.Context) ([]store.Sweep, error) {
 		return nil, err
 	}
 	var found []sweepRecord
-	err = s.all(ctx, s.sweeps, bson.D{open}, &found, options.Find().SetSort(bson.D{field("v.created", 1), field("_id", 1)}))
+	err = findAll(ctx, s, s.sweeps, bson.D{open}, &found, options.Find().SetSort(bson.D{field("v.created", 1), field("_id", 1)}))
 	var all []store.Sweep
 	for _, r := range found {
 		all = append(all, r.Value)
@@ -74,10 +74,33 @@ func (s *Store) LeaseSweep(ctx context.Context, id, holder string, now, until ti
 		bson.D{field("v.holder", bson.D{field("$in", []string{"", holder})})}, bson.D{field("v.until", bson.D{field("$lte", now)})},
 	})
 	fitted, err := s.update(ctx, s.sweeps, bson.D{field("_id", id), open, may}, set(field("v.holder", holder), field("v.until", until)))
-	if err != nil || fitted > 0 {
-		return fitted > 0, err
+	if err != nil {
+		return false, err
 	}
-	return false, s.openSweep(ctx, id)
+	if fitted == 0 {
+		return false, s.openSweep(ctx, id)
+	}
+	return true, s.carryOutFor(ctx, id)
+}
+
+// carryOutFor writes the memberships that changes of groups have left outstanding in the company of a sweep: it is to find all of those whom it is
+// about, though who made the change has died.
+func (s *Store) carryOutFor(ctx context.Context, sweep string) error {
+	var of []sweepRecord
+	if err := findAll(ctx, s, s.sweeps, byID(sweep), &of); err != nil || len(of) == 0 {
+		return err
+	}
+	var open []opened
+	company := of[0].Value.Company
+	if err := findAll(ctx, s, s.groups.Collection, bson.D{field("co", company), field("open", true)}, &open); err != nil {
+		return err
+	}
+	for _, g := range open {
+		if err := s.carryOut(ctx, company, g.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openSweep fails with [store.ErrNotFound] when a sweep is done.
@@ -154,7 +177,7 @@ func (s *Store) mailsThat(ctx context.Context, filter, sort bson.D, limit int) (
 		return nil, err
 	}
 	var found []mailRecord
-	err = s.all(ctx, s.mails, filter, &found, options.Find().SetSort(sort).SetLimit(int64(limit)))
+	err = findAll(ctx, s, s.mails, filter, &found, options.Find().SetSort(sort).SetLimit(int64(limit)))
 	var all []store.Mail
 	for _, r := range found {
 		all = append(all, r.Value)
@@ -165,7 +188,9 @@ func (s *Store) mailsThat(ctx context.Context, filter, sort bson.D, limit int) (
 // DueMails implements [store.Outbox].
 func (s *Store) DueMails(ctx context.Context, now time.Time, limit int) ([]store.Mail, error) {
 	filter := bson.D{field("v.state", bson.D{field("$in", []string{store.MailQueued, store.MailSending})}), field("v.due", bson.D{field("$lte", now)})}
-	return s.mailsThat(ctx, filter, bson.D{field("v.due", 1), field("_id", 1)}, limit)
+	due, err := s.mailsThat(ctx, filter, bson.D{field("v.due", 1), field("_id", 1)}, limit)
+	// Not every server shows a document as it was when it fitted.
+	return slices.DeleteFunc(due, func(m store.Mail) bool { return m.Due.After(now) }), err
 }
 
 // ListMails implements [store.Outbox].

@@ -71,12 +71,16 @@ func (s *Store) BeginImport(ctx context.Context, source string) error {
 	defer end()
 	for _, c := range s.recordCollections() {
 		var some []struct{}
-		if err := s.all(ctx, c, bson.D{}, &some, options.Find().SetLimit(1)); err != nil {
+		if err := findAll(ctx, s, c, bson.D{}, &some, options.Find().SetLimit(1)); err != nil {
 			return err
 		}
 		if len(some) > 0 {
 			return store.ErrNotEmpty
 		}
+	}
+	// A server that was started on the database while it was empty has left its keys there, and they are not those that come with the records.
+	if _, err := s.drop(ctx, s.meta, bson.D{field("_id", bson.D{field("$gt", sharedID("")), field("$lt", "shared0")})}); err != nil {
+		return err
 	}
 	type document struct {
 		ID    string     `bson:"_id"`

@@ -44,6 +44,7 @@ func (s *Store) beat(ctx context.Context) {
 			return
 		case <-ticker.C:
 			s.later(ctx, "note that it is in use", s.beatOnce(ctx))
+			s.later(ctx, "look whether it is as it was", s.prepareAgain(ctx))
 		}
 	}
 }
@@ -90,7 +91,7 @@ func (o server) dead() bool {
 // others gives the other processes that use the database, as far as they have said so lately.
 func (s *Store) others(ctx context.Context) ([]server, error) {
 	var all []server
-	if err := s.all(ctx, s.servers(), bson.D{}, &all); err != nil {
+	if err := findAll(ctx, s, s.servers(), bson.D{}, &all); err != nil {
 		return nil, err
 	}
 	var now time.Time // by the clock that the beats are from

@@ -47,6 +47,9 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// File is the name of the database in its folder.
+const File = "usher.db"
+
 // Open opens the database usher.db in the folder dir and makes both if they do not exist. It takes the folder for this process:
 // ErrLocked if another has it. Older databases are brought up to date, and indexes that were added are built from all documents,
 // which the context can interrupt; the next Open begins that anew. A database of a newer usher is refused, and so is one that an
@@ -70,7 +73,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{lock: locked, places: query.NewPlaces[int64](), marks: newMarks()}
-	if err := s.open(ctx, filepath.Join(dir, "usher.db"), opts); err != nil {
+	if err := s.open(ctx, filepath.Join(dir, File), opts); err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
 	return s, nil

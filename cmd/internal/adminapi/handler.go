@@ -319,7 +319,10 @@ func (h *Handler) problemOf(c call, err error) *Problem {
 	)
 	switch {
 	case c.Context().Err() == nil && away(err): // whatever else the error says: nothing is known
-		known = problem(http.StatusServiceUnavailable, "The server cannot reach its database at the moment, and it is not known whether this was done: look, or try again.")
+		known = problem(http.StatusServiceUnavailable, "The server cannot reach its database at the moment; try again.")
+		if c.Method != http.MethodGet {
+			known.Detail = "The server cannot reach its database at the moment, and it is not known whether this was done: look, or try again."
+		}
 		known.RetryAfter = awayRetry
 		h.log.LogAttrs(c.Context(), slog.LevelError, "the store cannot be reached",
 			slog.String("request", c.id), slog.String("operation", c.Pattern), slog.String("error", err.Error()))

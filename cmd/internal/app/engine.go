@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,13 @@ func openStore(ctx context.Context, dir, uri string, indexes []query.Index, log 
 	if err := CheckStore(uri); err != nil {
 		return nil, err
 	}
+	// An address that is left in the environment must not take the place of the records that a folder has.
+	if _, err := os.Stat(mark); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, sqlite.File)); err == nil {
+			return nil, fmt.Errorf("the data folder %s has records of its own, and they are not those in %s: copy them there by usher migrate and take %s out of the folder, or name no database",
+				dir, ShownStore(uri), sqlite.File)
+		}
+	}
 	s, err := mongo.Open(ctx, uri, mongo.Options{Indexes: indexes, Logger: log})
 	if errors.Is(err, store.ErrUnavailable) {
 		return nil, fmt.Errorf("the database %s cannot be reached (look whether it runs, and whether its address, user and password are right): %w",
@@ -93,6 +101,11 @@ func CheckStore(uri string) error {
 	scheme, rest, _ := strings.Cut(uri, "://")
 	if rest == "" || !slices.Contains([]string{"mongodb", "mongodb+srv"}, scheme) {
 		return errors.New("the store is not an address such as mongodb://user:password@db1.example.com,db2.example.com/usher?replicaSet=rs0; without one the records are kept in the data folder")
+	}
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		if _, err := url.PathUnescape(rest[:at]); err != nil { // which would say a part of it
+			return errors.New("the user or the password in the address of the store has a % that is not followed by two hexadecimal digits: write it as %25")
+		}
 	}
 	return nil
 }

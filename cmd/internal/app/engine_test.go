@@ -98,3 +98,30 @@ func TestOpenFolder_elsewhere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOpenFolder_ownRecords: a folder that has records does not quietly serve those of a database.
+func TestOpenFolder_ownRecords(t *testing.T) {
+	dir, silent := t.TempDir(), slog.New(slog.DiscardHandler)
+	f, err := OpenFolder(t.Context(), dir, "", silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const uri = "mongodb://ada:secret@127.0.0.1:1/usher"
+	_, err = OpenFolder(t.Context(), dir, uri, silent)
+	if err == nil || !strings.Contains(err.Error(), "has records of its own") || !strings.Contains(err.Error(), "usher migrate") {
+		t.Errorf("OpenFolder gave %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error has the password in it: %v", err)
+	}
+}
+
+func TestCheckStore_escapes(t *testing.T) {
+	err := CheckStore("mongodb://ada:se%zzcret@db.example.com/usher")
+	if err == nil || !strings.Contains(err.Error(), "%25") || strings.Contains(err.Error(), "zz") {
+		t.Errorf("CheckStore gave %v", err)
+	}
+}

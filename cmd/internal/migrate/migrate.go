@@ -83,6 +83,12 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if m.from, err = from.open(ctx, c, reading); err != nil {
 		return m.report, err
 	}
+	if nothing, err := isEmpty(ctx, m.from); err != nil || nothing {
+		if err == nil {
+			err = fmt.Errorf("there is nothing in %s: look whether that is the store that you mean", from.name)
+		}
+		return m.report, errors.Join(err, m.from.Close())
+	}
 	what := completing
 	if c.VerifyOnly {
 		what = reading
@@ -93,6 +99,14 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	err = m.run(ctx, from, to)
 	err = errors.Join(err, m.to.Close(), m.from.Close())
 	return m.report, err
+}
+
+// isEmpty says whether a store has no company, without which it has nothing.
+func isEmpty(ctx context.Context, e engine) (bool, error) {
+	for _, err := range e.Records(ctx, store.RecordCompany, "") {
+		return false, err
+	}
+	return true, nil
 }
 
 // migration is one run.
