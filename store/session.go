@@ -59,6 +59,18 @@ type Presence struct {
 	Account Account // without an ID when it is gone
 }
 
+// PresenceOf makes a presence of a session and its account, without what it does not have.
+func PresenceOf(s Session, a Account) Presence {
+	s.Subject, s.Provider, s.IDToken, s.Address, s.Agent = "", "", "", "", ""
+	return Presence{Session: s, Account: Account{
+		ID: a.ID, Company: a.Company, UserName: a.UserName, Display: a.Display, Active: a.Active,
+		Decision: Decision{
+			Seat: a.Seat, SeatState: a.SeatState, Sources: a.Sources,
+			MemberType: a.MemberType, Role: a.Role, RoleSources: a.RoleSources, Epoch: a.Epoch,
+		},
+	}}
+}
+
 // SessionFilter names sessions of a company: those that have all that is not empty. An empty one names none. With a Subject and a Provider it
 // names those that have both, and those of the Subject whose Provider is not known.
 type SessionFilter struct {

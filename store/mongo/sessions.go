@@ -89,21 +89,11 @@ func (s *Store) Presence(ctx context.Context, hash [32]byte) (store.Presence, er
 	if err != nil {
 		return store.Presence{}, err
 	}
-	session.Subject, session.Provider, session.Address, session.Agent = "", "", "", ""
-	p := store.Presence{Session: session}
 	f, err := s.readAccount(ctx, session.Company, session.Account)
-	if errors.Is(err, store.ErrNotFound) {
-		return p, nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Presence{}, err
 	}
-	a := f.Value
-	p.Account = store.Account{
-		ID: a.ID, Company: a.Company, UserName: a.UserName, Display: a.Display, Active: a.Active,
-		Decision: store.Decision{
-			Seat: a.Seat, SeatState: a.SeatState, Sources: a.Sources,
-			MemberType: a.MemberType, Role: a.Role, RoleSources: a.RoleSources, Epoch: a.Epoch,
-		},
-	}
-	return p, err
+	return store.PresenceOf(session, f.Value), nil
 }
 
 // TouchSession implements [store.Sessions].

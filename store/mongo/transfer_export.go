@@ -32,7 +32,7 @@ var errEnough = errors.New("enough")
 func (s *Store) Records(ctx context.Context, kind store.RecordKind, after string) iter.Seq2[store.Record, error] {
 	return s.sequence(ctx, func(ctx context.Context, e *export) error {
 		e.after = after
-		if err := s.settleAll(ctx); err != nil {
+		if err := s.settle(ctx); err != nil {
 			return err
 		}
 		return e.all(kind)
@@ -66,32 +66,6 @@ func (s *Store) sequence(ctx context.Context, read func(ctx context.Context, e *
 		}})
 		if err != nil && !errors.Is(err, errEnough) {
 			yield(store.Record{}, wrap(ctx, err))
-		}
-	}
-}
-
-// settleAll settles until nothing is under way any more: what a server whose watch is ahead has written waits until this one's is as far, and
-// one round does not take in all that a long outage may have left.
-func (s *Store) settleAll(ctx context.Context) error {
-	for attempt := 1; ; attempt++ {
-		companies, err := s.waiting(ctx)
-		if err != nil {
-			return err
-		}
-		for _, company := range companies {
-			if err := s.flush(ctx, company); err != nil {
-				return err
-			}
-		}
-		r := &reconciler{s: s, clock: time.Now, seen: map[string]time.Time{}}
-		if err := r.round(ctx); err != nil {
-			return err
-		}
-		if len(companies) == 0 && len(r.seen) == 0 {
-			return nil
-		}
-		if attempt > 2 && !pause(ctx, min(attempt, attempts)) {
-			return ctx.Err()
 		}
 	}
 }

@@ -76,20 +76,11 @@ func (m *Map) Presence(ctx context.Context, hash [32]byte) (store.Presence, erro
 	if err != nil {
 		return store.Presence{}, err
 	}
-	s.Subject, s.Provider, s.Address, s.Agent = "", "", "", ""
-	p := store.Presence{Session: s}
 	a, err := m.Account(ctx, s.Company, s.Account)
-	if errors.Is(err, store.ErrNotFound) {
-		return p, nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Presence{}, err
 	}
-	p.Account = store.Account{
-		ID: a.ID, Company: a.Company, UserName: a.UserName, Display: a.Display, Active: a.Active,
-		Decision: store.Decision{
-			Seat: a.Seat, SeatState: a.SeatState, Sources: a.Sources,
-			MemberType: a.MemberType, Role: a.Role, RoleSources: a.RoleSources, Epoch: a.Epoch,
-		},
-	}
-	return p, err
+	return store.PresenceOf(s, a), nil
 }
 
 // TouchSession implements [store.Sessions].

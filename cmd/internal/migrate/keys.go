@@ -88,7 +88,7 @@ func advice(from, to place) ([]string, error) {
 	if to.dir == "" {
 		next := []string{stop}
 		if from.dir != "" {
-			next = append(next, fmt.Sprintf("Servers need the keys in %s: serve with this data folder and the database as its store, "+
+			next = append(next, fmt.Sprintf("Servers need the keys in %s: take usher.db out of this data folder, serve with it and the database as its store, "+
 				"and give a copy of secrets.key to each further server.", from.dir))
 		}
 		return next, nil
