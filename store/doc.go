@@ -19,10 +19,12 @@
 //   - Time. All times are UTC with millisecond precision and come from the caller; the store has no clock of its own.
 //   - Order. Lists are in creation order, which the time-ordered ids follow; an account's place in it never changes, and one
 //     that takes over a tombstone stands where the deleted one stood.
+//   - Outages. Where an engine is on another machine it may be away, and may have done what it did not answer: [ErrUnavailable].
 //   - Cancellation. An operation whose context ends before it was begun is not done; after it was begun it is done in full.
 //   - Concurrency. All methods may be called from any number of goroutines.
 //
 // The package knows nothing of SCIM, HTTP, OpenID Connect or the rules of licensing: a path in a filter is a string to it and a
-// license is a name. The engines are in store/sqlite (embedded, the default); store/storetest is the suite that each of them
-// passes, and store/query the filter tree that they share.
+// license is a name. The engines are in store/sqlite (embedded, the default) and store/mongo (for several servers); store/storetest is
+// the suite that each of them passes, and store/query the filter tree that they share. Both give and take all that they keep as
+// records ([Transfer]), and can be looked through for what is wrong ([Doctor]).
 package store
