@@ -134,3 +134,20 @@ func TestSettleSeat_taken(t *testing.T) {
 		})
 	}
 }
+
+// TestStore_dropped: a database that is dropped under a server has its indexes again, without which names would not be unique.
+func TestStore_dropped(t *testing.T) {
+	s, _, _, _ := crashed(t)
+	if err := s.db.Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := s.missingIndexes(t.Context()); err != nil || len(missing) == 0 {
+		t.Fatalf("the indexes are there after the database was dropped: %v, %v", missing, err)
+	}
+	if err := s.prepareAgain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := s.missingIndexes(t.Context()); err != nil || len(missing) > 0 {
+		t.Errorf("indexes are missing: %v, %v", missing, err)
+	}
+}
