@@ -4,8 +4,7 @@
 //	USHER_TEST_STORE=sqlite   the embedded store; so it is without the variable
 //	USHER_TEST_STORE=mongodb  MongoDB, at the server that store/mongo/mongotest says
 //
-// So the suites are run twice, and what comes out is compared test by test; .ci/run does both. A test that is about what only one
-// engine has leaves itself out on the other ([SQLiteOnly]) and says why. Nothing but tests imports this package.
+// So the suites are run twice, and what comes out is compared test by test; .ci/run does both. Nothing but tests imports this package.
 package enginetest
 
 import (
@@ -34,14 +33,6 @@ func MongoDB(t testing.TB) bool {
 	default:
 		t.Fatalf("%s is %q: it must be sqlite or mongodb", variable, name)
 		return false
-	}
-}
-
-// SQLiteOnly leaves the test out in a run for another engine. Why completes the sentence "this is about ...".
-func SQLiteOnly(t testing.TB, why string) {
-	t.Helper()
-	if MongoDB(t) {
-		t.Skipf("left out on MongoDB: this is about %s", why)
 	}
 }
 

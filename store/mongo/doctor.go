@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +31,7 @@ func (s *Store) Examine(ctx context.Context) ([]store.Finding, error) {
 	long, cancel := context.WithTimeout(ctx, exportTime)
 	defer cancel()
 	x := &examination{export: export{s: s, ctx: long}, now: time.Now()}
-	for _, look := range []func() error{x.server, x.underWay, x.members, x.seats} {
+	for _, look := range []func() error{x.server, x.companiesGone, x.underWay, x.members, x.seats} {
 		if err := look(); err != nil {
 			return nil, wrap(long, err)
 		}
@@ -61,6 +62,47 @@ func (x *examination) server() error {
 		x.wrong("index", "", name, "the index %s is missing, and what it serves reads whole collections: restart a server, which makes it", name)
 	}
 	return err
+}
+
+// companiesGone looks for what is of companies that there are not. One that is being made has its pools before it is there, so it looks twice.
+func (x *examination) companiesGone() error {
+	gone, err := x.strangers()
+	if err != nil || len(gone) == 0 || !pause(x.ctx, attempts) {
+		return err
+	}
+	again, err := x.strangers()
+	for company, where := range again {
+		if _, before := gone[company]; before {
+			x.wrong("company", company, "", "the company is missing, and there are records of it in %s: restore a backup", strings.Join(where, ", "))
+		}
+	}
+	return err
+}
+
+// strangers gives the companies that are missing, and the collections with records of them.
+func (x *examination) strangers() (map[string][]string, error) {
+	where := map[string][]string{}
+	for _, c := range x.s.recordCollections() {
+		var of []string
+		err := x.s.try(x.ctx, func(ctx context.Context) error {
+			found := c.Distinct(ctx, "co", bson.D{})
+			if err := found.Err(); err != nil {
+				return err
+			}
+			return found.Decode(&of)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, company := range of {
+			where[company] = append(where[company], c.Name())
+		}
+	}
+	companies, err := x.s.companies.values(x.ctx, bson.D{}, bson.D{field("_id", 1)})
+	for _, c := range companies {
+		delete(where, c.ID)
+	}
+	return where, err
 }
 
 // old says whether an id of version 7 was made long ago; one that is none was.

@@ -25,6 +25,10 @@ func TestStore_Examine(t *testing.T) {
 		{"an index gone", func(ctx context.Context, p patient) error {
 			return p.events.Indexes().DropOne(ctx, "co_1_seq_1")
 		}, []string{"index"}},
+		{"a company gone", func(ctx context.Context, p patient) error {
+			_, err := p.companies.DeleteOne(ctx, byID(p.plain.Company))
+			return err
+		}, []string{"company"}},
 		{"a member gone", func(ctx context.Context, p patient) error {
 			_, err := p.accounts.DeleteOne(ctx, byID(p.plain.ID))
 			return err
